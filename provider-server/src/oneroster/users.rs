@@ -41,6 +41,9 @@ const USED: &[&str] = &[
 const ROLES_1_1: &[&str] =
     &["student", "teacher", "administrator", "aide", "guardian", "parent", "proctor", "relative"];
 
+/// More orgs than any user is in.
+const MAX_ORGS_OF_USER: usize = 1_000;
+
 /// The first pass: the keys of all users, of faulty rows too.
 ///
 /// # Errors
@@ -267,7 +270,11 @@ impl<'a> Users<'a> {
     /// The schools of a 1.1 user, the first one primary. Districts among them are usual and mean nothing.
     fn roles_of_1_1(&mut self, check: &mut RowCheck<'_, '_, '_>, column: usize) -> Option<Vec<Role>> {
         let mut roles: Vec<Role> = Vec::new();
-        for item in check.value(column, true)?.split(',') {
+        let list = check.value(column, true)?;
+        if list.split(',').nth(MAX_ORGS_OF_USER).is_some() {
+            return check.none(column, Code::TooLong);
+        }
+        for item in list.split(',') {
             let item = check.trim(column, item);
             let org = value::is_sourced_id(item).then(|| self.orgs.find(item, check.out)).flatten();
             let Some(org) = org else { return check.none(column, Code::RefOrg) };

@@ -124,11 +124,13 @@ fn cut_short_or_no_zip_at_all() {
 fn a_flipped_bit_in_packed_bytes_is_found() {
     let zip = bulk_1_2().zip();
     let place = |name: &[u8]| zip.windows(name.len()).position(|window| window == name).unwrap();
+    let whole = check(&zip, Profile::Lenient).0.students;
     for at in place(b"users.csv") + 9..place(b"roles.csv") - 30 {
         let mut flipped = zip.clone();
         flipped[at] ^= 0x10;
-        let (_, result) = check(&flipped, Profile::Lenient);
-        assert!(matches!(result, Err(ReadError::Refused(_))), "byte {at}");
+        let (kept, result) = check(&flipped, Profile::Lenient);
+        // Some bits mean nothing, such as those that fill the last byte.
+        assert!(result.is_err() || kept.students == whole, "byte {at}");
     }
 }
 
