@@ -1,0 +1,3 @@
+//! Plain domain types and pure rules. No IO, no SQL, no prost types; nothing here derives Serialize.
+
+pub mod delivery;
