@@ -6,6 +6,7 @@
 pub mod audit;
 pub mod db;
 pub mod keys;
+pub mod sync;
 mod writer;
 
 use std::{path::Path, sync::Arc};
