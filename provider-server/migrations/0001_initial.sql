@@ -86,7 +86,7 @@ CREATE TABLE schools (
     last_delivered_ms BIGINT,
     installation_host TEXT NOT NULL DEFAULT '',
     installation_token_hash BYTEA,
-    -- A sync after an activation: runs while set; the last student done.
+    -- A sync after an activation: runs while set; the sourcedId of the last student done, empty at first.
     sync_from BYTEA,
     UNIQUE (district_id, sourced_id)
 );
@@ -144,6 +144,7 @@ CREATE TABLE students (
 CREATE TABLE student_versions (
     student_id BYTEA NOT NULL,
     version BIGINT NOT NULL,
+    status TEXT NOT NULL,
     modified_ms BIGINT NOT NULL,
     actor TEXT NOT NULL,
     doc TEXT NOT NULL,

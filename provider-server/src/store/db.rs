@@ -324,8 +324,8 @@ impl Database {
         Ok(Conn::new(self.writer.acquire().await?))
     }
 
-    /// Closes all connections; the log is folded into the database file.
-    pub async fn close(&self) {
+    /// Closes all connections; the log is folded into the database file. The writer must have ended.
+    pub(super) async fn close(&self) {
         self.readers.close().await;
         self.writer.close().await;
     }

@@ -2,26 +2,30 @@
 
 use std::{
     collections::HashMap,
-    sync::{Mutex, RwLock},
+    sync::{Arc, Mutex, RwLock},
 };
 
 use hmac::{Hmac, KeyInit, Mac};
-use rollcall_proto::id::{DistrictId, KeyId, SchoolId};
+use rollcall_proto::{
+    digest::DigestKey,
+    id::{DistrictId, EventId, KeyId, SchoolId},
+};
 use sha2::Sha256;
 
 use super::{Conn, StoreError, Tx, Value};
-use crate::sealing::{Keyring, SealingKey};
+use crate::sealing::{Keyring, Place, SealingKey};
 
 /// Unwrapped data keys by scope.
 pub struct KeyCache {
     keyring: RwLock<Keyring>,
     keys: Mutex<HashMap<String, SealingKey>>,
+    schools: Mutex<HashMap<SchoolId, Arc<SchoolKeys>>>,
 }
 
 impl KeyCache {
     /// An empty cache over these key-encryption keys.
     pub fn new(keyring: Keyring) -> Self {
-        Self { keyring: RwLock::new(keyring), keys: Mutex::new(HashMap::new()) }
+        Self { keyring: RwLock::new(keyring), keys: Mutex::default(), schools: Mutex::default() }
     }
 
     /// The key-encryption keys in force.
@@ -104,4 +108,41 @@ pub fn derive_mac_key(key: &SealingKey, purpose: &str) -> Hmac<Sha256> {
 /// At start: the installation's own key exists and opens, so that a wrong key file stops the start.
 pub async fn check(tx: &mut Tx<'_>) -> Result<KeyId, StoreError> {
     Ok(KeyCache::get_or_create(tx, super::audit::SCOPE).await?.id())
+}
+
+/// A school's keys, opened.
+pub struct SchoolKeys {
+    /// Seals secrets, payloads and answers.
+    pub sealing: SealingKey,
+    /// Keys the roster digest; the school holds the same.
+    pub digest: DigestKey,
+}
+
+impl KeyCache {
+    /// A school's keys.
+    pub async fn school(&self, conn: &mut Conn, school: SchoolId) -> Result<Arc<SchoolKeys>, StoreError> {
+        if let Some(keys) = self.schools.lock().expect("no holder of this lock panics").get(&school) {
+            return Ok(keys.clone());
+        }
+        let sealing = self.get(conn, &school_scope(school)).await?;
+        let mut row = conn
+            .query_optional("SELECT digest_key FROM schools WHERE school_id = $1", vec![school.into()])
+            .await?
+            .ok_or_else(|| crate::error::Refusal::not_found("the school"))?;
+        let plain = sealing.open(digest_key_place(&school), &row.take::<Vec<u8>>(0)?)?;
+        let bytes = plain.as_slice().try_into().map_err(|_| StoreError::Corrupt("a digest key has another length"))?;
+        let keys = Arc::new(SchoolKeys { sealing, digest: DigestKey::new(bytes) });
+        self.schools.lock().expect("no holder of this lock panics").insert(school, keys.clone());
+        Ok(keys)
+    }
+}
+
+/// Where a school's digest key is sealed.
+pub fn digest_key_place(school: &SchoolId) -> Place<'_> {
+    Place { column: "schools.digest_key", row: school.as_bytes() }
+}
+
+/// Where an event's body is sealed.
+pub fn event_body_place(event: &EventId) -> Place<'_> {
+    Place { column: "event_bodies.sealed", row: event.as_bytes() }
 }

@@ -4,14 +4,19 @@
 //! [`StoreError`] is for faults of storage; what a caller did wrong is a [`Refusal`](crate::error::Refusal).
 
 pub mod audit;
+pub mod changes;
 pub mod db;
 pub mod keys;
+pub mod roster;
+pub mod student_doc;
+pub mod students;
 pub mod sync;
 mod writer;
 
 use std::{path::Path, sync::Arc};
 
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Notify, mpsc, watch};
+use tokio_util::sync::CancellationToken;
 
 use crate::{
     clock::{Clock, Entropy},
@@ -94,6 +99,9 @@ pub struct Shared {
     pub keys: keys::KeyCache,
     /// Grows when attempts were recorded: wakes live tails.
     log_wake: watch::Sender<u64>,
+    /// Wakes the sync worker when a connection changed.
+    pub sync_wake: Notify,
+    closing: CancellationToken,
     /// Becomes true when the disk failed: the server must stop with exit code 70.
     pub fatal: watch::Sender<bool>,
 }
@@ -112,6 +120,8 @@ impl Store {
             entropy,
             keys: keys::KeyCache::new(keyring),
             log_wake: watch::Sender::new(0),
+            sync_wake: Notify::new(),
+            closing: CancellationToken::new(),
             fatal: watch::Sender::new(false),
         });
         let (committed, engine) = mpsc::unbounded_channel();
@@ -149,6 +159,12 @@ impl Store {
     /// Changes whenever attempts were recorded.
     pub fn log_wake(&self) -> watch::Receiver<u64> {
         self.shared.log_wake.subscribe()
+    }
+
+    /// Finishes what waits, refuses the rest, and closes the files.
+    pub async fn close(&self) {
+        self.shared.closing.cancel();
+        self.database.close().await;
     }
 
     /// The database below, for checks.

@@ -91,6 +91,15 @@ where
 }
 
 impl StoreError {
+    /// The same fault for another caller of the same batch.
+    pub(super) fn for_another(&self) -> StoreError {
+        self.clone_if_fatal().unwrap_or_else(|| match self {
+            Self::Stopping => Self::Stopping,
+            Self::Refused(refusal) => Self::Refused(refusal.clone()),
+            other => Self::Database(other.to_string()),
+        })
+    }
+
     /// Faults after which the whole transaction is lost.
     fn clone_if_fatal(&self) -> Option<StoreError> {
         match self {
@@ -111,7 +120,15 @@ pub(super) fn start(
     tokio::spawn(async move {
         let mut waiting = Vec::with_capacity(MAX_JOBS);
         let mut last_ms = 0;
-        while jobs.recv_many(&mut waiting, MAX_JOBS).await > 0 {
+        loop {
+            tokio::select! {
+                count = jobs.recv_many(&mut waiting, MAX_JOBS) => if count == 0 { break },
+                // Closing answers what waits already, and refuses the rest.
+                () = shared.closing.cancelled(), if !jobs.is_closed() => {
+                    jobs.close();
+                    continue;
+                }
+            }
             // A clock that was set back must not make later changes look older.
             last_ms = shared.clock.now_ms().max(last_ms);
             if !commit_group(&mut conn, &shared, last_ms, &mut waiting, &engine).await {
@@ -156,6 +173,9 @@ async fn commit_group(
     match result {
         Ok(()) => {
             for committed in outbox {
+                if matches!(committed, Committed::Connection(_)) {
+                    shared.sync_wake.notify_one();
+                }
                 // The engine ends before the store does; then the next start finds the work in the database.
                 let _ = engine.send(committed);
             }
@@ -166,7 +186,7 @@ async fn commit_group(
             tracing::error!(%error, "a transaction was not committed");
             conn.rollback().await;
             for finish in finishes {
-                finish(Err(error.clone_if_fatal().unwrap_or_else(|| StoreError::Database(error.to_string()))));
+                finish(Err(error.for_another()));
             }
             // After a failed fsync the page cache may lie: stop, and recover from the log at the next start.
             if matches!(error, StoreError::Io) {

@@ -1,1 +1,4 @@
+//! One integration binary: every module goes through a real door of the server to a real database.
 
+mod changes;
+mod support;
