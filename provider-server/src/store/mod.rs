@@ -6,7 +6,9 @@
 pub mod audit;
 pub mod db;
 pub mod keys;
+pub mod scope;
 pub mod sync;
+pub mod tokens;
 mod writer;
 
 use std::{path::Path, sync::Arc};

@@ -1,0 +1,41 @@
+//! The gRPC services: the only place where prost types appear. A handler converts and validates, asks the store, and
+//! converts the answer; `status` is the one error mapping and `auth` the one check of who may call.
+
+pub mod auth;
+mod sessions;
+pub mod status;
+
+use std::sync::Arc;
+
+use tonic::service::Routes;
+
+use crate::{error::Refusal, model::connection_test::ConnectionTester, store::Store};
+
+pub use sessions::Sessions;
+
+/// Vets a webhook address by the egress policy; answers its normal form.
+pub type VetUrl = Arc<dyn Fn(&str) -> Result<String, Refusal> + Send + Sync>;
+
+/// What the services need. Cheap to clone.
+#[derive(Clone)]
+pub struct Services {
+    /// The store.
+    pub store: Store,
+    /// Tries connections.
+    pub tester: Arc<dyn ConnectionTester>,
+    /// The egress policy.
+    pub vet_url: VetUrl,
+    /// Tokens that were looked up lately.
+    pub sessions: Sessions,
+    /// `host:port` that codes name.
+    pub public_address: String,
+    /// SHA-256 of the server's public key, that codes name.
+    pub pin: [u8; 32],
+}
+
+/// All services, without the check of `auth::AuthLayer`, which the server adds around them.
+pub fn routes(services: &Services) -> Routes {
+    let _ = services;
+    // One line for each service.
+    Routes::default()
+}
