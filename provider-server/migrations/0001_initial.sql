@@ -91,6 +91,8 @@ CREATE TABLE schools (
     UNIQUE (district_id, sourced_id)
 );
 CREATE INDEX schools_by_token ON schools (installation_token_hash);
+CREATE INDEX schools_by_sourced_id ON schools (sourced_id);
+CREATE INDEX schools_by_name ON schools (name, school_id);
 
 -- Signing secrets. state: pending (handed over, not confirmed), active, retiring (signs until expires_ms), ended.
 CREATE TABLE secrets (

@@ -2,6 +2,7 @@
 
 pub mod clock;
 pub mod error;
+pub mod grpc;
 pub mod model;
 pub mod sealing;
 pub mod store;

@@ -22,6 +22,41 @@ pub struct Caller {
     pub scope: Scope,
 }
 
+/// What a caller may do; the schema's `access` option names who may call an rpc.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// Staff; everything in the whole installation.
+    Owner,
+    /// Staff; changes schools, students and imports.
+    Operator,
+    /// Staff; reads rosters and the delivery log.
+    Viewer,
+    /// Staff; reads the delivery log and the audit log.
+    Auditor,
+    /// A school's installation.
+    School,
+}
+
+impl Role {
+    /// As stored.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Owner => "owner",
+            Self::Operator => "operator",
+            Self::Viewer => "viewer",
+            Self::Auditor => "auditor",
+            Self::School => "school",
+        }
+    }
+
+    /// From what is stored.
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Owner, Self::Operator, Self::Viewer, Self::Auditor, Self::School]
+            .into_iter()
+            .find(|role| role.as_str() == text)
+    }
+}
+
 impl Scope {
     /// Whether this district is in scope.
     pub fn includes_district(&self, district: DistrictId) -> bool {

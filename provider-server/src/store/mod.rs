@@ -8,9 +8,11 @@ pub mod changes;
 pub mod db;
 pub mod keys;
 pub mod roster;
+pub mod scope;
 pub mod student_doc;
 pub mod students;
 pub mod sync;
+pub mod tokens;
 mod writer;
 
 use std::{path::Path, sync::Arc};
