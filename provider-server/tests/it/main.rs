@@ -2,3 +2,5 @@
 
 mod changes;
 mod support;
+mod oneroster;
+
