@@ -5,8 +5,12 @@
 
 pub mod audit;
 pub mod db;
+pub mod housekeeping;
 pub mod keys;
+pub mod limits;
+pub mod meta;
 pub mod scope;
+pub mod staff;
 pub mod sync;
 pub mod tokens;
 mod writer;
