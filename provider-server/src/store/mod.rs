@@ -6,11 +6,16 @@
 pub mod audit;
 pub mod changes;
 pub mod db;
+pub mod housekeeping;
 pub mod keys;
 pub mod roster;
 pub mod scope;
 pub mod student_doc;
 pub mod students;
+pub mod limits;
+pub mod meta;
+pub mod scope;
+pub mod staff;
 pub mod sync;
 pub mod tokens;
 mod writer;
