@@ -1,5 +1,10 @@
 //! Plain domain types and pure rules. No IO, no SQL, no prost types; nothing here derives Serialize.
 
 pub mod access;
+pub mod breaker;
+pub mod connection;
 pub mod connection_test;
 pub mod delivery;
+pub mod outcome;
+pub mod retry;
+pub mod settlement;
