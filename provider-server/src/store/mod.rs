@@ -4,8 +4,11 @@
 //! [`StoreError`] is for faults of storage; what a caller did wrong is a [`Refusal`](crate::error::Refusal).
 
 pub mod audit;
+pub mod connections;
 pub mod db;
+pub mod deliveries;
 pub mod keys;
+pub mod record;
 pub mod sync;
 mod writer;
 
