@@ -6,6 +6,7 @@ pub mod digest;
 pub mod enrollment;
 pub mod id;
 pub mod json;
+pub mod violations;
 pub mod webhook;
 
 /// The gRPC schema of the provider's service.

@@ -1,1 +1,8 @@
+//! The receiver through its real doors: sockets, gRPC, the program itself.
 
+mod catalogue;
+mod convergence;
+mod desk;
+mod enrollment;
+mod process;
+mod support;

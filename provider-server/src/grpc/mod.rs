@@ -1,0 +1,50 @@
+//! The gRPC services: the only place where prost types appear. A handler converts and validates, asks the store, and
+//! converts the answer; `status` is the one error mapping and `auth` the one check of who may call.
+
+pub mod auth;
+mod convert;
+mod sessions;
+pub mod status;
+mod students;
+
+use std::sync::Arc;
+
+use rollcall_proto::provider::v1::student_service_server::StudentServiceServer;
+use tonic::service::Routes;
+
+use crate::{
+    error::Refusal,
+    model::connection_test::ConnectionTester,
+    store::{Store, changes::ChangeQueue},
+};
+
+pub use sessions::Sessions;
+
+/// Vets a webhook address by the egress policy; answers its normal form.
+pub type VetUrl = Arc<dyn Fn(&str) -> Result<String, Refusal> + Send + Sync>;
+
+/// What the services need. Cheap to clone.
+#[derive(Clone)]
+pub struct Services {
+    /// The store.
+    pub store: Store,
+    /// The door for changes of students.
+    pub changes: ChangeQueue,
+    /// Tries connections.
+    pub tester: Arc<dyn ConnectionTester>,
+    /// The egress policy.
+    pub vet_url: VetUrl,
+    /// Tokens that were looked up lately.
+    pub sessions: Sessions,
+    /// `host:port` that codes name.
+    pub public_address: String,
+    /// SHA-256 of the server's public key, that codes name.
+    pub pin: [u8; 32],
+}
+
+/// All services, without the check of `auth::AuthLayer`, which the server adds around them.
+pub fn routes(services: &Services) -> Routes {
+    let students = students::Students { store: services.store.clone(), changes: services.changes.clone() };
+    // One line for each service.
+    Routes::default().add_service(StudentServiceServer::new(students))
+}

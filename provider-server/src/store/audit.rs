@@ -1,0 +1,185 @@
+//! The audit log: append-only chains. Each row's MAC covers the row before, and a sealed head covers the count, so that
+//! an edit, a cut, a reorder and a truncation are all found (P14).
+
+use std::collections::HashMap;
+
+use hmac::{Hmac, Mac};
+use rollcall_proto::id::DistrictId;
+use sha2::Sha256;
+
+use super::{
+    Conn, Shared, StoreError, Tx, Value,
+    keys::{KeyCache, derive_mac_key},
+};
+
+/// The scope of the audit key.
+pub const SCOPE: &str = "audit";
+/// The chain of acts outside any district.
+pub const INSTALLATION: &str = "installation";
+const PAGE: i64 = 5_000;
+
+/// One act to be kept.
+pub struct AuditAct {
+    /// [`INSTALLATION`], or a district's id.
+    pub chain: String,
+    /// `staff:NAME`, `school:ID`, `run:ID` or `system`.
+    pub actor: String,
+    /// For example `school.code_issued`.
+    pub act: &'static str,
+    /// Ids concerned.
+    pub subject: String,
+    /// Never student data.
+    pub detail: String,
+}
+
+impl AuditAct {
+    /// An act in a district.
+    pub fn in_district(district: DistrictId, actor: &str, act: &'static str, subject: impl ToString) -> Self {
+        Self::new(district.to_string(), actor, act, subject)
+    }
+
+    /// An act outside any district.
+    pub fn in_installation(actor: &str, act: &'static str, subject: impl ToString) -> Self {
+        Self::new(INSTALLATION.into(), actor, act, subject)
+    }
+
+    fn new(chain: String, actor: &str, act: &'static str, subject: impl ToString) -> Self {
+        Self { chain, actor: actor.into(), act, subject: subject.to_string(), detail: String::new() }
+    }
+
+    /// Adds what is worth knowing beside the ids.
+    pub fn with_detail(mut self, detail: impl ToString) -> Self {
+        self.detail = detail.to_string();
+        self
+    }
+}
+
+/// Appends acts to their chains, in order, in the transaction of the acts themselves.
+pub async fn append(tx: &mut Tx<'_>, acts: Vec<AuditAct>) -> Result<(), StoreError> {
+    let key = derive_mac_key(&KeyCache::get_or_create(tx, SCOPE).await?, "audit rows");
+    let mut heads: HashMap<String, (i64, Vec<u8>)> = HashMap::new();
+    let mut values: Vec<Value> = Vec::with_capacity(acts.len() * 8);
+    for act in acts {
+        if !heads.contains_key(&act.chain) {
+            let head = tx
+                .conn
+                .query_optional("SELECT entries, mac FROM audit_heads WHERE chain = $1", vec![(&act.chain).into()])
+                .await?;
+            let head = match head {
+                Some(mut row) => (row.take(0)?, row.take(1)?),
+                None => (0, Vec::new()),
+            };
+            heads.insert(act.chain.clone(), head);
+        }
+        let Some((entries, mac)) = heads.get_mut(&act.chain) else { continue };
+        *entries += 1;
+        let fields = [act.chain.as_str(), act.actor.as_str(), act.act, act.subject.as_str(), act.detail.as_str()];
+        *mac = row_mac(&key, mac, *entries, tx.now_ms, fields);
+        values.extend([act.chain.into(), (*entries).into(), tx.now_ms.into(), act.actor.into()]);
+        values.extend([act.act.into(), act.subject.into(), act.detail.into(), mac.clone().into()]);
+    }
+    let head = "INSERT INTO audit (chain, number, at_ms, actor, act, subject, detail, mac)";
+    tx.conn.insert_many(head, "", 8, values).await?;
+    for (chain, (entries, mac)) in heads {
+        let seal = head_seal(&key, &chain, entries, &mac);
+        tx.conn
+            .execute(
+                "INSERT INTO audit_heads (chain, entries, mac, seal) VALUES ($1, $2, $3, $4)
+                 ON CONFLICT (chain) DO UPDATE SET entries = excluded.entries, mac = excluded.mac, seal = excluded.seal",
+                vec![chain.into(), entries.into(), mac.into(), seal.into()],
+            )
+            .await?;
+    }
+    Ok(())
+}
+
+fn row_mac(key: &Hmac<Sha256>, previous: &[u8], number: i64, at_ms: i64, fields: [&str; 5]) -> Vec<u8> {
+    let mut mac = key.clone();
+    mac.update(previous);
+    mac.update(&number.to_be_bytes());
+    mac.update(&at_ms.to_be_bytes());
+    for field in fields {
+        mac.update(&(field.len() as u64).to_be_bytes());
+        mac.update(field.as_bytes());
+    }
+    mac.finalize().into_bytes().to_vec()
+}
+
+fn head_seal(key: &Hmac<Sha256>, chain: &str, entries: i64, last: &[u8]) -> Vec<u8> {
+    let mut mac = key.clone();
+    mac.update(b"head\0");
+    mac.update(chain.as_bytes());
+    mac.update(&entries.to_be_bytes());
+    mac.update(last);
+    mac.finalize().into_bytes().to_vec()
+}
+
+/// What a verification found.
+pub struct Verdict {
+    /// Rows read over all chains.
+    pub entries: u64,
+    /// The first break, in words; `None` where every chain is whole.
+    pub first_break: Option<String>,
+}
+
+/// Recomputes every chain from its rows and compares each head.
+pub async fn verify(conn: &mut Conn, shared: &Shared) -> Result<Verdict, StoreError> {
+    let key = derive_mac_key(&shared.keys.get(conn, SCOPE).await?, "audit rows");
+    let mut verdict = Verdict { entries: 0, first_break: None };
+    let sql = "SELECT chain FROM audit_heads UNION SELECT DISTINCT chain FROM audit ORDER BY 1";
+    for mut row in conn.query(sql, vec![]).await? {
+        let chain: String = row.take(0)?;
+        let found = verify_chain(conn, &key, &chain, &mut verdict.entries).await?;
+        verdict.first_break = verdict.first_break.or(found);
+    }
+    Ok(verdict)
+}
+
+async fn verify_chain(
+    conn: &mut Conn,
+    key: &Hmac<Sha256>,
+    chain: &str,
+    read: &mut u64,
+) -> Result<Option<String>, StoreError> {
+    let (mut number, mut mac) = (0i64, Vec::new());
+    loop {
+        let rows = conn
+            .query(
+                "SELECT number, at_ms, actor, act, subject, detail, mac FROM audit
+                 WHERE chain = $1 AND number > $2 ORDER BY number LIMIT $3",
+                vec![chain.to_owned().into(), number.into(), PAGE.into()],
+            )
+            .await?;
+        if rows.is_empty() {
+            break;
+        }
+        for mut row in rows {
+            let found: i64 = row.take(0)?;
+            if found != number + 1 {
+                return Ok(Some(format!("chain {chain}: row {} is missing", number + 1)));
+            }
+            number = found;
+            let at_ms = row.take(1)?;
+            let (actor, act): (String, String) = (row.take(2)?, row.take(3)?);
+            let (subject, detail): (String, String) = (row.take(4)?, row.take(5)?);
+            let expected = row_mac(key, &mac, number, at_ms, [chain, &actor, &act, &subject, &detail]);
+            mac = row.take(6)?;
+            if mac != expected {
+                return Ok(Some(format!("chain {chain}: row {number} was altered")));
+            }
+            *read += 1;
+        }
+    }
+    let head = conn
+        .query_optional("SELECT entries, mac, seal FROM audit_heads WHERE chain = $1", vec![chain.to_owned().into()])
+        .await?;
+    let Some(mut head) = head else { return Ok(Some(format!("chain {chain}: its head is missing"))) };
+    let (entries, last, seal): (i64, Vec<u8>, Vec<u8>) = (head.take(0)?, head.take(1)?, head.take(2)?);
+    if seal != head_seal(key, chain, entries, &last) {
+        return Ok(Some(format!("chain {chain}: its head was altered")));
+    }
+    if entries != number || last != mac {
+        return Ok(Some(format!("chain {chain}: it ends at row {number}, but its head says {entries}")));
+    }
+    Ok(None)
+}

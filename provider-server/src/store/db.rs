@@ -1,0 +1,384 @@
+//! The one file that knows sqlx: connections, values, rows, and the few helpers that keep hot statements few and large.
+
+use std::{collections::HashMap, path::Path, sync::Arc, time::Duration};
+
+use sqlx::{
+    AssertSqlSafe, Column as _, Connection as _, Row as _, Sqlite, SqlitePool, TypeInfo as _, ValueRef as _,
+    pool::PoolConnection,
+    sqlite::{
+        SqliteArguments, SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow, SqliteSynchronous,
+    },
+};
+
+use super::StoreError;
+
+/// Rows per statement of a multi-row insert or list: a few fixed sizes, so that the statement cache holds.
+const BATCH_SIZES: [usize; 5] = [256, 64, 16, 4, 1];
+const READERS: u32 = 4;
+/// The first SQLite without the WAL-reset corruption bug.
+const MIN_SQLITE: u32 = 3_051_003;
+
+/// A value to bind or that was read.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Value {
+    /// NULL
+    Null,
+    /// BIGINT
+    Int(i64),
+    /// TEXT
+    Text(String),
+    /// TEXT that lives as long as the program.
+    Static(&'static str),
+    /// BYTEA
+    Bytes(Vec<u8>),
+}
+
+macro_rules! values_from {
+    ($($from:ty => |$v:ident| $to:expr;)*) => {$(
+        impl From<$from> for Value {
+            fn from($v: $from) -> Self { $to }
+        }
+    )*};
+}
+
+values_from! {
+    i64 => |v| Value::Int(v);
+    u64 => |v| Value::Int(v as i64);
+    u32 => |v| Value::Int(v.into());
+    i32 => |v| Value::Int(v.into());
+    u16 => |v| Value::Int(v.into());
+    bool => |v| Value::Int(v.into());
+    String => |v| Value::Text(v);
+    &String => |v| Value::Text(v.clone());
+    &'static str => |v| Value::Static(v);
+    Vec<u8> => |v| Value::Bytes(v);
+    &[u8] => |v| Value::Bytes(v.to_vec());
+    [u8; 32] => |v| Value::Bytes(v.to_vec());
+    &[u8; 16] => |v| Value::Bytes(v.to_vec());
+}
+
+macro_rules! values_from_ids {
+    ($($id:ident)*) => {$(
+        impl From<rollcall_proto::id::$id> for Value {
+            fn from(id: rollcall_proto::id::$id) -> Self { Value::Bytes(id.as_bytes().to_vec()) }
+        }
+        impl FromValue for rollcall_proto::id::$id {
+            fn from_value(value: Value) -> Option<Self> {
+                match value {
+                    Value::Bytes(bytes) => Self::from_slice(&bytes),
+                    _ => None,
+                }
+            }
+        }
+    )*};
+}
+
+values_from_ids! { DistrictId SchoolId StudentId EventId ChangeId RunId SecretId StaffId KeyId }
+
+impl<T: Into<Value>> From<Option<T>> for Value {
+    fn from(option: Option<T>) -> Self {
+        option.map_or(Value::Null, Into::into)
+    }
+}
+
+/// A Rust type that a column can be read as.
+pub trait FromValue: Sized {
+    /// `None` where the value is of another kind.
+    fn from_value(value: Value) -> Option<Self>;
+}
+
+macro_rules! from_int {
+    ($($int:ty)*) => {$(
+        impl FromValue for $int {
+            fn from_value(value: Value) -> Option<Self> {
+                match value {
+                    Value::Int(int) => int.try_into().ok(),
+                    _ => None,
+                }
+            }
+        }
+    )*};
+}
+
+from_int! { i64 u64 u32 i32 u16 usize }
+
+impl FromValue for bool {
+    fn from_value(value: Value) -> Option<Self> {
+        i64::from_value(value).map(|int| int != 0)
+    }
+}
+
+impl FromValue for String {
+    fn from_value(value: Value) -> Option<Self> {
+        match value {
+            Value::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+}
+
+impl FromValue for Vec<u8> {
+    fn from_value(value: Value) -> Option<Self> {
+        match value {
+            Value::Bytes(bytes) => Some(bytes),
+            _ => None,
+        }
+    }
+}
+
+impl<T: FromValue> FromValue for Option<T> {
+    fn from_value(value: Value) -> Option<Self> {
+        match value {
+            Value::Null => Some(None),
+            other => T::from_value(other).map(Some),
+        }
+    }
+}
+
+/// One row of an answer.
+pub struct Row(Vec<Value>);
+
+impl Row {
+    /// Takes the column's value; a value of another kind is a corrupt row.
+    pub fn take<T: FromValue>(&mut self, column: usize) -> Result<T, StoreError> {
+        let value = std::mem::replace(&mut self.0[column], Value::Null);
+        T::from_value(value).ok_or(StoreError::Corrupt("a column holds another kind of value"))
+    }
+}
+
+/// A connection. All SQL of `store/` goes through its methods.
+pub struct Conn {
+    inner: PoolConnection<Sqlite>,
+    /// Texts of multi-row statements, by their head and size.
+    texts: HashMap<(&'static str, usize), Arc<str>>,
+}
+
+impl Conn {
+    fn new(inner: PoolConnection<Sqlite>) -> Self {
+        Self { inner, texts: HashMap::new() }
+    }
+
+    /// Runs a statement; answers the rows affected.
+    pub async fn execute(&mut self, sql: &'static str, values: Vec<Value>) -> Result<u64, StoreError> {
+        self.run(sql.into(), values).await
+    }
+
+    async fn run(&mut self, sql: Arc<str>, values: Vec<Value>) -> Result<u64, StoreError> {
+        let query = sqlx::query_with(AssertSqlSafe(sql), arguments(values)?);
+        Ok(query.execute(&mut *self.inner).await?.rows_affected())
+    }
+
+    /// Runs a query; answers all of its rows. Callers bound them by LIMIT or by their list.
+    pub async fn query(&mut self, sql: &str, values: Vec<Value>) -> Result<Vec<Row>, StoreError> {
+        self.fetch(sql.into(), values).await
+    }
+
+    async fn fetch(&mut self, sql: Arc<str>, values: Vec<Value>) -> Result<Vec<Row>, StoreError> {
+        let query = sqlx::query_with(AssertSqlSafe(sql), arguments(values)?);
+        query.fetch_all(&mut *self.inner).await?.iter().map(read_row).collect()
+    }
+
+    /// Runs a query that answers at most one row.
+    pub async fn query_optional(&mut self, sql: &str, values: Vec<Value>) -> Result<Option<Row>, StoreError> {
+        Ok(self.query(sql, values).await?.into_iter().next())
+    }
+
+    /// `{head} VALUES (…),(…) {tail}` over all rows, in few statements of fixed sizes. `values` is row by row.
+    pub async fn insert_many(
+        &mut self,
+        head: &'static str,
+        tail: &'static str,
+        columns: usize,
+        values: Vec<Value>,
+    ) -> Result<(), StoreError> {
+        debug_assert_eq!(values.len() % columns, 0, "whole rows");
+        let mut rest = values.into_iter();
+        while rest.len() > 0 {
+            let rows = batch_size(rest.len() / columns, columns);
+            let text = self.texts.entry((head, rows)).or_insert_with(|| {
+                let tuples: Vec<String> = (0..rows).map(|row| placeholders(row * columns, columns)).collect();
+                format!("{head} VALUES {} {tail}", tuples.join(",")).into()
+            });
+            let text = text.clone();
+            self.run(text, rest.by_ref().take(rows * columns).collect()).await?;
+        }
+        Ok(())
+    }
+
+    /// A query with a list: `{list}` in `sql` becomes `($k,…)` after the `fixed` parameters. The answers of all parts
+    /// are put together; their order is undefined.
+    pub async fn query_list(
+        &mut self,
+        sql: &'static str,
+        fixed: Vec<Value>,
+        list: Vec<Value>,
+    ) -> Result<Vec<Row>, StoreError> {
+        let mut rows = Vec::with_capacity(list.len());
+        let mut rest = list.into_iter();
+        while rest.len() > 0 {
+            let size = batch_size(rest.len(), 1);
+            let text = self
+                .texts
+                .entry((sql, size))
+                .or_insert_with(|| sql.replace("{list}", &placeholders(fixed.len(), size)).into());
+            let text = text.clone();
+            let values = fixed.iter().cloned().chain(rest.by_ref().take(size)).collect();
+            rows.extend(self.fetch(text, values).await?);
+        }
+        Ok(rows)
+    }
+}
+
+fn batch_size(rows: usize, columns: usize) -> usize {
+    // 32,766 is SQLite's limit of parameters.
+    let fits = |size: &&usize| **size <= rows && **size * columns <= 32_000;
+    *BATCH_SIZES.iter().find(fits).unwrap_or(&1)
+}
+
+fn placeholders(start: usize, count: usize) -> String {
+    let list: Vec<String> = (start + 1..=start + count).map(|n| format!("${n}")).collect();
+    format!("({})", list.join(","))
+}
+
+fn arguments(values: Vec<Value>) -> Result<SqliteArguments, StoreError> {
+    use sqlx::Arguments as _;
+    let mut arguments = SqliteArguments::default();
+    arguments.reserve(values.len(), 0);
+    for value in values {
+        match value {
+            Value::Null => arguments.add(None::<i64>),
+            Value::Int(int) => arguments.add(int),
+            Value::Text(text) => arguments.add(text),
+            Value::Static(text) => arguments.add(text),
+            Value::Bytes(bytes) => arguments.add(bytes),
+        }
+        .map_err(|_| StoreError::Corrupt("a value cannot be bound"))?;
+    }
+    Ok(arguments)
+}
+
+fn read_row(row: &SqliteRow) -> Result<Row, StoreError> {
+    let mut values = Vec::with_capacity(row.columns().len());
+    for column in row.columns() {
+        let raw = row.try_get_raw(column.ordinal())?;
+        let value = if raw.is_null() {
+            Value::Null
+        } else {
+            match raw.type_info().name() {
+                "INTEGER" => Value::Int(row.try_get_unchecked(column.ordinal())?),
+                "TEXT" => Value::Text(row.try_get_unchecked(column.ordinal())?),
+                "BLOB" => Value::Bytes(row.try_get_unchecked(column.ordinal())?),
+                _ => return Err(StoreError::Corrupt("a column holds an unknown kind of value")),
+            }
+        };
+        values.push(value);
+    }
+    Ok(Row(values))
+}
+
+/// A database: one connection that writes, a few that read beside it.
+#[derive(Clone)]
+pub struct Database {
+    writer: SqlitePool,
+    readers: SqlitePool,
+}
+
+impl Database {
+    /// Opens the embedded database, creates it where it is missing, checks the library and migrates.
+    pub async fn open_sqlite(path: &Path) -> Result<Self, StoreError> {
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .busy_timeout(Duration::from_secs(10))
+            .statement_cache_capacity(512)
+            .pragma("secure_delete", "ON")
+            .pragma("wal_autocheckpoint", "4000")
+            .pragma("cache_size", "-32768")
+            .pragma("temp_store", "MEMORY");
+        let writer = SqlitePoolOptions::new()
+            .min_connections(1)
+            .max_connections(1)
+            .idle_timeout(None)
+            .max_lifetime(None)
+            .test_before_acquire(false)
+            .connect_with(options.clone())
+            .await?;
+        check_version(&writer).await?;
+        migrate(&writer).await?;
+        let readers = SqlitePoolOptions::new()
+            .max_connections(READERS)
+            .test_before_acquire(false)
+            .connect_with(options.pragma("query_only", "ON").create_if_missing(false))
+            .await?;
+        Ok(Self { writer, readers })
+    }
+
+    /// A connection to read with; waits where all are in use.
+    pub async fn reader(&self) -> Result<Conn, StoreError> {
+        Ok(Conn::new(self.readers.acquire().await?))
+    }
+
+    pub(super) async fn writer(&self) -> Result<Conn, StoreError> {
+        Ok(Conn::new(self.writer.acquire().await?))
+    }
+
+    /// Closes all connections; the log is folded into the database file. The writer must have ended.
+    pub(super) async fn close(&self) {
+        self.readers.close().await;
+        self.writer.close().await;
+    }
+
+    /// Runs SQLite's own integrity check; answers its complaints, none where the file is sound.
+    pub async fn integrity_check(&self) -> Result<Vec<String>, StoreError> {
+        let rows = self.reader().await?.query("PRAGMA integrity_check(20)", vec![]).await?;
+        let lines: Result<Vec<String>, _> = rows.into_iter().map(|mut row| row.take(0)).collect();
+        Ok(lines?.into_iter().filter(|line| line != "ok").collect())
+    }
+}
+
+impl Conn {
+    /// Starts a transaction that holds the write lock from the start.
+    pub(super) async fn begin(&mut self) -> Result<(), StoreError> {
+        self.execute("BEGIN IMMEDIATE", vec![]).await.map(drop)
+    }
+
+    /// Makes the transaction durable.
+    pub(super) async fn commit(&mut self) -> Result<(), StoreError> {
+        self.execute("COMMIT", vec![]).await.map(drop)
+    }
+
+    /// Gives the transaction up. A failed statement may have ended it already.
+    pub(super) async fn rollback(&mut self) {
+        if let Err(error) = self.execute("ROLLBACK", vec![]).await {
+            tracing::debug!(%error, "nothing to roll back");
+        }
+    }
+
+    /// Whether the connection still answers.
+    pub async fn ping(&mut self) -> Result<(), StoreError> {
+        Ok(self.inner.ping().await?)
+    }
+}
+
+async fn migrate(pool: &SqlitePool) -> Result<(), StoreError> {
+    static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("./migrations");
+    MIGRATIONS.run(pool).await.map_err(|error| match error {
+        sqlx::migrate::MigrateError::VersionMissing(version) => StoreError::Newer(version),
+        sqlx::migrate::MigrateError::VersionMismatch(version) => StoreError::Newer(version),
+        sqlx::migrate::MigrateError::Execute(error) => StoreError::from(error),
+        other => StoreError::Migration(other.to_string()),
+    })
+}
+
+async fn check_version(pool: &SqlitePool) -> Result<(), StoreError> {
+    let text: String = sqlx::query_scalar("SELECT sqlite_version()").fetch_one(pool).await?;
+    let mut parts = text.split('.').map(|part| part.parse::<u32>().unwrap_or(0));
+    let mut next = || parts.next().unwrap_or(0);
+    let version = next() * 1_000_000 + next() * 1_000 + next();
+    if version < MIN_SQLITE {
+        return Err(StoreError::Corrupt("this SQLite can corrupt its log: 3.51.3 or newer is needed"));
+    }
+    Ok(())
+}

@@ -1,0 +1,183 @@
+//! The only SQL. A change and everything that follows from it commit in one transaction of the one writer, which
+//! gathers what many callers ask into one fsync (group commit, without a timer).
+//!
+//! [`StoreError`] is for faults of storage; what a caller did wrong is a [`Refusal`](crate::error::Refusal).
+
+pub mod audit;
+pub mod changes;
+pub mod db;
+pub mod keys;
+pub mod roster;
+pub mod scope;
+pub mod student_doc;
+pub mod students;
+pub mod sync;
+pub mod tokens;
+mod writer;
+
+use std::{path::Path, sync::Arc};
+
+use tokio::sync::{Notify, mpsc, watch};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    clock::{Clock, Entropy},
+    error::Refusal,
+    sealing::{Keyring, SealError},
+};
+
+pub use db::{Conn, Database, Row, Value};
+pub use writer::{Act, Committed, Tx};
+
+/// A fault of the storage below us. Never contains student data.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The caller's request cannot be met; nothing was changed.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// No space left; nothing was changed. Passes when space is there again.
+    #[error("the disk is full: free some space, nothing was lost")]
+    DiskFull,
+    /// Reading or writing the disk failed. After this, nothing that the server believes of its files is sure.
+    #[error("the disk failed: the server stops to keep what is committed")]
+    Io,
+    /// The database has migrations that this program does not know.
+    #[error("the database was made by a newer version (migration {0}): install that version or restore a backup")]
+    Newer(i64),
+    /// A migration failed; it was rolled back.
+    #[error("the database could not be migrated: {0}")]
+    Migration(String),
+    /// The file is damaged or holds what no version of ours writes.
+    #[error("the database is damaged ({0}): restore a backup, see docs/operations.md")]
+    Corrupt(&'static str),
+    /// A sealed value does not open.
+    #[error(transparent)]
+    Sealed(#[from] SealError),
+    /// The server is stopping.
+    #[error("the server is stopping: try again")]
+    Stopping,
+    /// Anything else that the database says.
+    #[error("the database refused a statement ({0})")]
+    Database(String),
+}
+
+impl From<sqlx::Error> for StoreError {
+    fn from(error: sqlx::Error) -> Self {
+        match &error {
+            sqlx::Error::Io(_) => Self::Io,
+            sqlx::Error::PoolClosed => Self::Stopping,
+            sqlx::Error::Database(database) => {
+                let code = database.code().and_then(|code| code.parse::<i32>().ok()).unwrap_or(0);
+                // SQLite's primary result codes: the low byte of an extended one.
+                match code & 0xFF {
+                    13 => Self::DiskFull,
+                    10 => Self::Io,
+                    11 | 26 => Self::Corrupt("SQLite says that the file is malformed"),
+                    // The text names tables and constraints, never values.
+                    _ => Self::Database(database.message().to_owned()),
+                }
+            }
+            sqlx::Error::PoolTimedOut => Self::Database("no connection became free".into()),
+            other => Self::Database(other.to_string()),
+        }
+    }
+}
+
+/// The store: cheap to clone, shared by everything that reads or writes.
+#[derive(Clone)]
+pub struct Store {
+    database: Database,
+    writer: mpsc::Sender<writer::Job>,
+    shared: Arc<Shared>,
+}
+
+/// What every transaction may need.
+pub struct Shared {
+    /// Wall-clock time.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness of ids, keys and nonces.
+    pub entropy: Entropy,
+    /// Data keys that were unwrapped already.
+    pub keys: keys::KeyCache,
+    /// Grows when attempts were recorded: wakes live tails.
+    log_wake: watch::Sender<u64>,
+    /// Wakes the sync worker when a connection changed.
+    pub sync_wake: Notify,
+    closing: CancellationToken,
+    /// Becomes true when the disk failed: the server must stop with exit code 70.
+    pub fatal: watch::Sender<bool>,
+}
+
+impl Store {
+    /// Opens the embedded database. What transactions commit for the engine arrives at the receiver, in commit order.
+    pub async fn open(
+        path: &Path,
+        keyring: Keyring,
+        clock: Arc<dyn Clock>,
+        entropy: Entropy,
+    ) -> Result<(Self, mpsc::UnboundedReceiver<Committed>), StoreError> {
+        let database = Database::open_sqlite(path).await?;
+        let shared = Arc::new(Shared {
+            clock,
+            entropy,
+            keys: keys::KeyCache::new(keyring),
+            log_wake: watch::Sender::new(0),
+            sync_wake: Notify::new(),
+            closing: CancellationToken::new(),
+            fatal: watch::Sender::new(false),
+        });
+        let (committed, engine) = mpsc::unbounded_channel();
+        let writer = writer::start(database.writer().await?, shared.clone(), committed);
+        let store = Self { database, writer, shared };
+        store.act(|tx| Box::pin(async move { keys::check(tx).await })).await?;
+        Ok((store, engine))
+    }
+
+    /// Runs one act in a transaction of its own inside the next group commit. An error undoes this act alone.
+    /// The answer means that it is durable.
+    pub async fn act<T, F>(&self, act: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: for<'t> FnOnce(&'t mut Tx<'_>) -> Act<'t, T> + Send + 'static,
+    {
+        writer::act(&self.writer, act).await
+    }
+
+    /// A connection to read with.
+    pub async fn reader(&self) -> Result<Conn, StoreError> {
+        self.database.reader().await
+    }
+
+    /// Time, randomness and keys.
+    pub fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
+    /// Unix time in ms.
+    pub fn now_ms(&self) -> i64 {
+        self.shared.clock.now_ms()
+    }
+
+    /// Changes whenever attempts were recorded.
+    pub fn log_wake(&self) -> watch::Receiver<u64> {
+        self.shared.log_wake.subscribe()
+    }
+
+    /// Finishes what waits, refuses the rest, and closes the files.
+    pub async fn close(&self) {
+        self.shared.closing.cancel();
+        self.database.close().await;
+    }
+
+    /// The database below, for checks.
+    pub fn database(&self) -> &Database {
+        &self.database
+    }
+}
+
+impl Shared {
+    /// Tells live tails that attempts were recorded.
+    pub fn attempts_recorded(&self) {
+        self.log_wake.send_modify(|count| *count += 1);
+    }
+}

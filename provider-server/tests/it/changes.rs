@@ -1,0 +1,217 @@
+//! A change commits whole: the record, its versions, the events of each school, the deliveries, the audit row.
+
+use provider_server::{
+    model::change::{ChangeAct, ChangeOutcome, Idempotency},
+    store::{Committed, StoreError, audit, changes::ChangeQueue, roster, sync},
+};
+use rollcall_proto::webhook::event::{EventType, RawEnvelope, StudentData};
+use tokio_util::sync::CancellationToken;
+
+use crate::support::{TestStore, origin, put, request};
+
+fn deliveries(committed: Vec<Committed>) -> Vec<(u64, EventType, RawEnvelope)> {
+    let new = committed.into_iter().filter_map(|c| match c {
+        Committed::Deliveries(deliveries) => Some(deliveries),
+        _ => None,
+    });
+    let parse = |body: &[u8]| serde_json::from_slice(body).expect("an envelope");
+    new.flatten().map(|d| (d.sequence, d.event_type, parse(&d.body))).collect()
+}
+
+async fn submit(queue: &ChangeQueue, request: provider_server::model::change::ChangeRequest) -> ChangeOutcome {
+    queue.submit(origin(), vec![request]).await.expect("stored").remove(0).expect("accepted")
+}
+
+#[tokio::test]
+async fn a_transfer_tells_the_old_school_withdrawn_and_the_new_one_enrolled() {
+    let mut test = TestStore::new().await;
+    let (district, schools) = test.district(&["a", "b"]).await;
+    for school in &schools {
+        test.activate(*school).await;
+    }
+    let queue = ChangeQueue::start(test.store.clone());
+    submit(&queue, put(district, "S-1", "Ada", &["a"])).await;
+    let transfer = ChangeAct::Transfer { from: "a".into(), to: "b".into(), date: None, reason: Some("moved".into()) };
+    let outcome = submit(&queue, request(district, "S-1", transfer)).await;
+    assert_eq!((outcome.events, outcome.student.version), (2, 2));
+
+    let events = deliveries(test.handed_over());
+    let mut told: Vec<(String, u64, EventType)> =
+        events.iter().map(|(sequence, kind, body)| (body.school.sourced_id.clone(), *sequence, *kind)).collect();
+    told.sort();
+    let expected = [
+        ("a".to_owned(), 1, EventType::StudentCreated),
+        ("a".to_owned(), 2, EventType::StudentWithdrawn),
+        ("b".to_owned(), 1, EventType::StudentEnrolled),
+    ];
+    assert_eq!(told, expected);
+    let changes: Vec<_> = events.iter().skip(1).map(|(_, _, body)| body.change_id).collect();
+    assert_eq!(changes[0], changes[1], "one act, one change");
+    let withdrawn = events.iter().find(|(_, kind, _)| *kind == EventType::StudentWithdrawn).expect("made");
+    assert!(!withdrawn.2.data.get().contains("\"b\""), "the old school is not told where to");
+    let states = test.texts("SELECT state FROM events ORDER BY school_id, sequence").await;
+    assert_eq!(states, ["superseded", "pending", "pending"], "the unsent created is pointless now");
+}
+
+#[tokio::test]
+async fn a_school_that_was_never_connected_gets_a_sync_of_every_current_student_and_no_earlier_event() {
+    let mut test = TestStore::new().await;
+    let (district, schools) = test.district(&["a"]).await;
+    let queue = ChangeQueue::start(test.store.clone());
+    for number in 0..1_200 {
+        let calls = vec![put(district, &format!("S-{number:04}"), "Ada", &["a"])];
+        queue.submit(origin(), calls).await.expect("stored");
+    }
+    submit(&queue, request(district, "S-0000", ChangeAct::Delete)).await;
+    assert!(deliveries(test.handed_over()).is_empty());
+
+    assert_eq!(test.activate(schools[0]).await, 0);
+    let stop = CancellationToken::new();
+    let worker = tokio::spawn(sync::run(test.store.clone(), stop.clone()));
+    let mut events = Vec::new();
+    while events.len() < 1_199 {
+        let committed = test.committed.recv().await.expect("the store lives");
+        events.extend(deliveries(vec![committed]));
+    }
+    stop.cancel();
+    worker.await.expect("ends");
+    let sequences: Vec<u64> = events.iter().map(|(sequence, ..)| *sequence).collect();
+    assert_eq!(sequences, (1..=1_199).collect::<Vec<u64>>());
+    assert!(
+        events.iter().all(|(_, kind, body)| *kind == EventType::StudentEnrolled
+            && body.source.as_ref().is_some_and(|s| s.kind == "sync"))
+    );
+
+    let mut reader = test.store.reader().await.expect("a reader");
+    let lines = roster::page(&mut reader, schools[0], "").await.expect("a page");
+    let sent: StudentData<Box<serde_json::value::RawValue>> =
+        serde_json::from_str(events[0].2.data.get()).expect("a student");
+    assert_eq!(lines[0].json, sent.object.get(), "the export's line is the bytes that were sent");
+}
+
+#[tokio::test]
+async fn the_same_idempotency_key_answers_the_same_and_refuses_another_request() {
+    let mut test = TestStore::new().await;
+    let (district, schools) = test.district(&["a"]).await;
+    test.activate(schools[0]).await;
+    let queue = ChangeQueue::start(test.store.clone());
+    let keyed = |name: &str| {
+        let mut request = put(district, "S-1", name, &["a"]);
+        request.idempotency = Some(Idempotency { key: "k-1".into(), request: name.as_bytes().to_vec() });
+        request
+    };
+    let first = submit(&queue, keyed("Ada")).await;
+    submit(&queue, put(district, "S-1", "Grace", &["a"])).await;
+    for _ in 0..2 {
+        let again = submit(&queue, keyed("Ada")).await;
+        assert!(again.repeated);
+        assert_eq!((again.student.version, again.change), (1, first.change));
+        assert_eq!(again.student.fields.given_name, "Ada", "as it was answered then");
+    }
+    // Twice in one batch: the second is the repetition of the first.
+    let mut other = keyed("Edsger");
+    other.sourced_id = "S-2".into();
+    let refused = queue.submit(origin(), vec![other]).await.expect("stored").remove(0);
+    assert!(refused.is_err_and(|refusal| refusal.violations[0].field == "idempotencyKey"));
+    assert_eq!(deliveries(test.handed_over()).len(), 2);
+}
+
+#[tokio::test]
+async fn a_refused_change_names_its_field_and_does_not_stop_the_others() {
+    let mut test = TestStore::new().await;
+    let (district, schools) = test.district(&["a"]).await;
+    test.activate(schools[0]).await;
+    let queue = ChangeQueue::start(test.store.clone());
+    let mut conflict = put(district, "S-1", "Grace", &["a"]);
+    conflict.expected_version = Some(9);
+    let calls = vec![
+        put(district, "S-1", "Ada", &["a"]),
+        put(district, "S 2", "Ada", &["a"]),
+        put(district, "S-3", "", &["a"]),
+        put(district, "S-4", "Ada", &["nowhere"]),
+        conflict,
+        put(district, "S-5", "Ada", &["a"]),
+    ];
+    let outcomes = queue.submit(origin(), calls).await.expect("stored");
+    let fields: Vec<String> = outcomes
+        .iter()
+        .map(|o| match o {
+            Ok(outcome) => format!("v{}", outcome.student.version),
+            Err(refusal) => refusal.violations.first().map_or_else(|| "conflict".into(), |v| v.field.clone()),
+        })
+        .collect();
+    let expected = ["v1", "sourcedId", "givenName", "schoolEnrollments[0].schoolSourcedId", "conflict", "v1"];
+    assert_eq!(fields, expected);
+    let sequences: Vec<u64> = deliveries(test.handed_over()).iter().map(|d| d.0).collect();
+    assert_eq!(sequences, [1, 2]);
+}
+
+#[tokio::test]
+async fn many_callers_share_commits_and_every_sequence_is_gap_free() {
+    let mut test = TestStore::new().await;
+    let (district, schools) = test.district(&["a", "b"]).await;
+    for school in &schools {
+        test.activate(*school).await;
+    }
+    let queue = ChangeQueue::start(test.store.clone());
+    let callers = (0..40).map(|caller| {
+        let queue = queue.clone();
+        tokio::spawn(async move {
+            for round in 0..10 {
+                // Two callers share a student, so that versions must line up.
+                let sourced_id = format!("S-{}", caller / 2);
+                submit(&queue, put(district, &sourced_id, &format!("Name {caller} {round}"), &["a", "b"])).await;
+            }
+        })
+    });
+    for caller in callers.collect::<Vec<_>>() {
+        caller.await.expect("no caller fails");
+    }
+    let events = deliveries(test.handed_over());
+    for school in ["a", "b"] {
+        let mine = events.iter().filter(|(_, _, body)| body.school.sourced_id == school);
+        let sequences: Vec<u64> = mine.map(|(sequence, ..)| *sequence).collect();
+        assert_eq!(sequences, (1..=sequences.len() as u64).collect::<Vec<u64>>());
+    }
+    let mut reader = test.store.reader().await.expect("a reader");
+    let verdict = audit::verify(&mut reader, test.store.shared()).await.expect("verified");
+    assert_eq!((verdict.entries, verdict.first_break), (400, None));
+}
+
+#[tokio::test]
+async fn secrets_of_the_body_are_not_in_the_database_files() {
+    let test = TestStore::new().await;
+    let (district, schools) = test.district(&["a"]).await;
+    test.activate(schools[0]).await;
+    let queue = ChangeQueue::start(test.store.clone());
+    submit(&queue, put(district, "S-1", "Ada", &["a"])).await;
+    let sealed: Vec<String> = test.texts("SELECT hex(sealed) FROM event_bodies").await;
+    assert_eq!(sealed.len(), 1);
+    assert!(!sealed[0].contains(&hex::encode_upper("Nguyễn")));
+    let test = test.reopen().await;
+    assert_eq!(test.texts("SELECT state FROM events").await, ["pending"]);
+    assert!(test.folder().join("rollcall.db").exists());
+    let complaints = test.store.database().integrity_check().await;
+    assert!(complaints.is_ok_and(|lines| lines.is_empty()));
+}
+
+#[tokio::test]
+async fn a_failing_act_undoes_itself_alone() {
+    let test = TestStore::new().await;
+    let failing = test.store.act(|tx| {
+        Box::pin(async move {
+            tx.conn.execute("INSERT INTO meta (name, value) VALUES ('a', $1)", vec![vec![1].into()]).await?;
+            Err::<(), _>(StoreError::Corrupt("for the test"))
+                .or_else(|_| Err(StoreError::Refused(provider_server::error::Refusal::precondition("no"))))
+        })
+    });
+    let fine = test.store.act(|tx| {
+        Box::pin(async move {
+            tx.conn.execute("INSERT INTO meta (name, value) VALUES ('b', $1)", vec![vec![1].into()]).await
+        })
+    });
+    let (failing, fine) = tokio::join!(failing, fine);
+    assert!(matches!(failing, Err(StoreError::Refused(_))));
+    assert_eq!(fine.expect("stored"), 1);
+    assert_eq!(test.texts("SELECT name FROM meta ORDER BY name").await, ["b"]);
+}

@@ -1,0 +1,162 @@
+//! What the tests share: a store in a folder of its own, a district with schools.
+
+use std::sync::Arc;
+
+use provider_server::{
+    clock::{Entropy, ManualClock},
+    model::{
+        change::{ChangeAct, ChangeRequest, Origin},
+        student::{Enrollment, RoleType, StudentFields},
+    },
+    sealing::{Keyring, SealingKey},
+    store::{
+        Committed, Store, Tx,
+        keys::{self, KeyCache},
+        sync,
+    },
+};
+use rollcall_proto::id::{DistrictId, SchoolId};
+use tokio::sync::mpsc::UnboundedReceiver;
+
+/// The time at which every test starts, ms.
+pub const START_MS: i64 = 1_763_913_600_000;
+
+/// A store in a temporary folder, and what it hands to the engine.
+pub struct TestStore {
+    pub store: Store,
+    pub committed: UnboundedReceiver<Committed>,
+    pub clock: ManualClock,
+    pub entropy: Entropy,
+    folder: tempfile::TempDir,
+    keyring: Keyring,
+}
+
+impl TestStore {
+    /// A new, empty store.
+    pub async fn new() -> Self {
+        let entropy = Entropy::seeded(7);
+        let keyring = Keyring::new(vec![SealingKey::generate(START_MS, &entropy)]);
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        Self::open(folder, keyring, ManualClock::at(START_MS), entropy).await
+    }
+
+    async fn open(folder: tempfile::TempDir, keyring: Keyring, clock: ManualClock, entropy: Entropy) -> Self {
+        let path = folder.path().join("rollcall.db");
+        let (store, committed) = Store::open(&path, keyring.clone(), Arc::new(clock.clone()), entropy.clone())
+            .await
+            .expect("the store opens");
+        Self { store, committed, clock, entropy, folder, keyring }
+    }
+
+    /// Closes the store and opens its files again.
+    pub async fn reopen(self) -> Self {
+        let Self { store, folder, keyring, clock, entropy, .. } = self;
+        store.close().await;
+        Self::open(folder, keyring, clock, entropy).await
+    }
+
+    /// The folder with the database files.
+    pub fn folder(&self) -> &std::path::Path {
+        self.folder.path()
+    }
+
+    /// A district with schools of these sourcedIds, none of them connected.
+    pub async fn district(&self, schools: &[&str]) -> (DistrictId, Vec<SchoolId>) {
+        let district = DistrictId::new(START_MS, self.entropy.bytes());
+        let ids: Vec<SchoolId> = schools.iter().map(|_| SchoolId::new(START_MS, self.entropy.bytes())).collect();
+        let rows: Vec<(SchoolId, String)> = ids.iter().copied().zip(schools.iter().map(|s| s.to_string())).collect();
+        self.store
+            .act(move |tx| {
+                Box::pin(async move {
+                    let values = vec![district.into(), "d-1".into(), "District".into(), tx.now_ms.into()];
+                    let sql =
+                        "INSERT INTO districts (district_id, sourced_id, name, created_ms) VALUES ($1, $2, $3, $4)";
+                    tx.conn.execute(sql, values).await?;
+                    for (school, sourced_id) in rows {
+                        insert_school(tx, district, school, sourced_id).await?;
+                    }
+                    Ok(())
+                })
+            })
+            .await
+            .expect("a district");
+        (district, ids)
+    }
+
+    /// Makes a school's connection active, as a confirmed enrollment does.
+    pub async fn activate(&self, school: SchoolId) -> u64 {
+        self.store.act(move |tx| Box::pin(sync::activate(tx, school))).await.expect("active")
+    }
+
+    /// Everything that was handed to the engine so far.
+    pub fn handed_over(&mut self) -> Vec<Committed> {
+        std::iter::from_fn(|| self.committed.try_recv().ok()).collect()
+    }
+
+    /// All rows of a query as texts, for assertions.
+    pub async fn texts(&self, sql: &'static str) -> Vec<String> {
+        let rows = self.store.reader().await.expect("a reader").query(sql, vec![]).await.expect("a query");
+        rows.into_iter().map(|mut row| row.take::<String>(0).expect("a text")).collect()
+    }
+}
+
+async fn insert_school(
+    tx: &mut Tx<'_>,
+    district: DistrictId,
+    school: SchoolId,
+    sourced_id: String,
+) -> Result<(), provider_server::store::StoreError> {
+    let key = KeyCache::get_or_create(tx, &keys::school_scope(school)).await?;
+    let digest_key = tx.shared.entropy.bytes::<32>();
+    let sealed = key.seal(keys::digest_key_place(&school), &digest_key, &tx.shared.entropy);
+    let sql = "INSERT INTO schools (school_id, district_id, sourced_id, name, created_ms, digest_key)
+               VALUES ($1, $2, $3, $3, $4, $5)";
+    let values = vec![school.into(), district.into(), sourced_id.into(), tx.now_ms.into(), sealed.into()];
+    tx.conn.execute(sql, values).await.map(drop)
+}
+
+/// Who asks in the tests.
+pub fn origin() -> Origin {
+    Origin { actor: "staff:test".into(), kind: "api", run: None }
+}
+
+/// A put of a student with active enrollments at these schools.
+pub fn put(district: DistrictId, sourced_id: &str, given_name: &str, schools: &[&str]) -> ChangeRequest {
+    let enrollments = schools.iter().map(|school| Enrollment {
+        school: (*school).into(),
+        role: RoleType::Primary,
+        begin: None,
+        end: None,
+        exit_reason: None,
+        ended: false,
+    });
+    let fields = StudentFields {
+        given_name: given_name.into(),
+        family_name: "Nguyễn".into(),
+        middle_name: None,
+        preferred_given_name: None,
+        preferred_middle_name: None,
+        preferred_family_name: None,
+        identifier: None,
+        grades: vec!["07".into()],
+        username: None,
+        email: None,
+        enabled_user: true,
+        primary_org: None,
+        birth_date: None,
+        enrollments: enrollments.collect(),
+    };
+    request(district, sourced_id, ChangeAct::Put(Box::new(fields)))
+}
+
+/// Any act on a student.
+pub fn request(district: DistrictId, sourced_id: &str, act: ChangeAct) -> ChangeRequest {
+    ChangeRequest {
+        district,
+        sourced_id: sourced_id.into(),
+        act,
+        expected_version: None,
+        idempotency: None,
+        line: None,
+    }
+}
