@@ -1,9 +1,23 @@
 //! The provider's service: accepts changes of students durably, and delivers each to the schools concerned, signed.
 
+pub mod app;
+pub mod cli;
 pub mod clock;
+pub mod config;
+mod data_dir;
 pub mod error;
+pub mod exit;
 pub mod grpc;
+mod key_file;
+pub mod logging;
+pub mod metrics;
 pub mod model;
-pub mod sealing;
-pub mod store;
+pub mod offline;
 pub mod oneroster;
+mod ops;
+mod passwords;
+pub mod sealing;
+mod serving;
+pub mod store;
+mod tls;
+mod workers;

@@ -1,1 +1,52 @@
-fn main() {}
+//! Reads the command line, builds what it needs, runs it until it is done or told to stop.
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use provider_server::{
+    app,
+    cli::{AuditCommand, Cli, Command, ConfigCommand, DbCommand, KeysCommand, Serve},
+    config::process_environment,
+    exit::Failure,
+    logging, offline,
+};
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    logging::start();
+    match run(cli.command.unwrap_or_else(|| Command::Serve(Serve::default()))) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("provider-server: {failure}");
+            failure.code.into()
+        }
+    }
+}
+
+#[tokio::main]
+async fn run(command: Command) -> Result<(), Failure> {
+    let environment = process_environment();
+    match command {
+        Command::Serve(serve) => {
+            let mut config = serve.settings.load(&environment)?;
+            config.ready_json = serve.ready_json;
+            app::run(config).await
+        }
+        Command::Config(ConfigCommand::Print(args)) => {
+            offline::print_config(&args.settings.load(&environment)?, args.json)
+        }
+        Command::Keys(KeysCommand::Rotate(args)) => {
+            offline::rotate_keys(&args.settings.load(&environment)?, args.json).await
+        }
+        Command::Audit(AuditCommand::Verify(args)) => {
+            let config = args.offline.settings.load(&environment)?;
+            offline::verify_audit(&config, args.anchor.as_deref(), args.offline.json).await
+        }
+        Command::Db(DbCommand::Check(args)) => {
+            offline::check_database(&args.settings.load(&environment)?, args.json).await
+        }
+    }
+}

@@ -6,17 +6,21 @@ use std::{
     panic::AssertUnwindSafe,
     sync::{Arc, LazyLock},
     task::{Context, Poll},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use futures::{FutureExt as _, future::BoxFuture};
 use http::{HeaderMap, Request, Response, header::AUTHORIZATION};
 use rollcall_proto::{access::ACCESS, json::POOL, provider::v1::Role as RpcRole};
+use tokio_util::sync::CancellationToken;
 use tonic::{Status, body::Body};
 use tower::{Layer, Service};
 
 use super::{sessions::Sessions, status};
-use crate::model::access::{Caller, Role};
+use crate::{
+    metrics::{Metrics, Rpc},
+    model::access::{Caller, Role},
+};
 
 pub use super::sessions::Identity;
 
@@ -74,12 +78,14 @@ fn may_call(role: Role, allowed: &[RpcRole]) -> bool {
 pub struct AuthLayer {
     access: &'static HashMap<String, Vec<RpcRole>>,
     sessions: Sessions,
+    metrics: Metrics,
+    stopping: CancellationToken,
 }
 
 impl AuthLayer {
     /// The check by the schema.
-    pub fn new(sessions: Sessions) -> Self {
-        Self { access: &ACCESS, sessions }
+    pub fn new(sessions: Sessions, metrics: Metrics, stopping: CancellationToken) -> Self {
+        Self { access: &ACCESS, sessions, metrics, stopping }
     }
 
     async fn admit(&self, path: &str, headers: &HeaderMap) -> Result<Option<Arc<Identity>>, Status> {
@@ -105,6 +111,16 @@ impl AuthLayer {
             return Err(Status::permission_denied(message));
         }
         Ok(Some(identity))
+    }
+}
+
+impl AuthLayer {
+    fn count(&self, path: String, response: &Response<Body>, began: Instant) {
+        let code = response.headers().get(Status::GRPC_STATUS).and_then(|code| code.to_str().ok()?.parse().ok());
+        // Only names of the schema become labels.
+        let method = if self.access.contains_key(&path) { path } else { String::new() };
+        self.metrics.rpcs.get_or_create(&Rpc { method, code: code.unwrap_or(0) }).inc();
+        self.metrics.rpc_seconds.observe(began.elapsed().as_secs_f64());
     }
 }
 
@@ -142,37 +158,42 @@ where
         let mut inner = std::mem::replace(&mut self.inner, waiting);
         let auth = self.auth.clone();
         Box::pin(async move {
+            let began = Instant::now();
             let path = request.uri().path().to_owned();
-            let identity = match auth.admit(&path, request.headers()).await {
-                Ok(identity) => identity,
-                Err(status) => return Ok(status.into_http()),
-            };
-            if let Some(identity) = &identity {
-                request.extensions_mut().insert(identity.clone());
-            }
-            // A panic in a handler ends its own call alone.
-            let call = AssertUnwindSafe(inner.call(request)).catch_unwind();
-            let answer = if STREAMS.taken.contains(&path) {
-                call.await
-            } else {
-                match tokio::time::timeout(CALL_LIMIT, call).await {
-                    Ok(answer) => answer,
-                    Err(_) => return Ok(Status::deadline_exceeded("the call took longer than 60 s").into_http()),
+            let answer = match auth.admit(&path, request.headers()).await {
+                Err(status) => Ok(status.into_http()),
+                Ok(None) => run(&path, inner.call(request)).await,
+                Ok(Some(identity)) => {
+                    request.extensions_mut().insert(identity.clone());
+                    let stopping = (!STREAMS.taken.contains(&path)).then(|| auth.stopping.clone());
+                    let answer = run(&path, inner.call(request)).await;
+                    let ended = |response| identity.end_with_session(response, stopping);
+                    if STREAMS.answered.contains(&path) { answer.map(ended) } else { answer }
                 }
             };
-            let response = match answer {
-                Ok(response) => response?,
-                Err(_) => {
-                    tracing::error!(path, "a handler panicked");
-                    return Ok(status::fault().into_http());
-                }
-            };
-            match identity {
-                Some(identity) if STREAMS.answered.contains(&path) => Ok(identity.end_with_session(response)),
-                _ => Ok(response),
+            if let Ok(response) = &answer {
+                auth.count(path, response, began);
             }
+            answer
         })
     }
+}
+
+/// Runs a handler: bounded in time where it takes no stream, and its panic ends its own call alone.
+async fn run<E>(path: &str, call: impl Future<Output = Result<Response<Body>, E>>) -> Result<Response<Body>, E> {
+    let call = AssertUnwindSafe(call).catch_unwind();
+    let answer = if STREAMS.taken.contains(path) {
+        call.await
+    } else {
+        match tokio::time::timeout(CALL_LIMIT, call).await {
+            Ok(answer) => answer,
+            Err(_) => return Ok(Status::deadline_exceeded("the call took longer than 60 s").into_http()),
+        }
+    };
+    answer.unwrap_or_else(|_| {
+        tracing::error!(path, "a handler panicked");
+        Ok(status::fault().into_http())
+    })
 }
 
 #[cfg(test)]

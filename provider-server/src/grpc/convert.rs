@@ -1,12 +1,13 @@
-//! Students between the schema and the model. Incoming texts are checked for form here; rules are the model's.
+//! Students and small things between the schema and the model. Incoming texts are checked for form here; rules are the model's.
 
 use jiff::civil::Date;
 use prost_types::Timestamp;
 use rollcall_proto::provider::v1 as pb;
 
 use crate::{
-    error::Refusal,
+    error::{Refusal, RefusalKind},
     model::{
+        access::Role,
         change::ChangeOutcome,
         student::{Enrollment, RoleType, Status, Student, StudentFields},
     },
@@ -119,4 +120,29 @@ pub fn change_result(outcome: ChangeOutcome) -> pb::ChangeResult {
         repeated: outcome.repeated,
         student: Some(student(outcome.student)),
     }
+}
+
+/// The schema's word for a role.
+pub fn role(role: Role) -> pb::Role {
+    match role {
+        Role::Owner => pb::Role::Owner,
+        Role::Operator => pb::Role::Operator,
+        Role::Viewer => pb::Role::Viewer,
+        Role::Auditor => pb::Role::Auditor,
+        Role::School => pb::Role::School,
+    }
+}
+
+/// `size` rows a page: 1 to 500, 0 means 100.
+pub fn page_size(size: u32) -> Result<i64, Refusal> {
+    match size {
+        0 => Ok(100),
+        1..=500 => Ok(size.into()),
+        _ => Err(Refusal::field("page_size", "use 1 to 500")),
+    }
+}
+
+/// What is said of a page token that is not ours.
+pub fn bad_page_token() -> Refusal {
+    Refusal { kind: RefusalKind::Invalid, ..Refusal::field("page_token", "is not from the page before") }
 }

@@ -4,21 +4,27 @@
 pub mod auth;
 mod convert;
 mod sessions;
+mod staff;
 pub mod status;
 mod students;
 
-use std::sync::Arc;
+use std::{path::PathBuf, sync::Arc};
 
-use rollcall_proto::provider::v1::student_service_server::StudentServiceServer;
+use rollcall_proto::provider::v1::{
+    staff_service_server::StaffServiceServer, student_service_server::StudentServiceServer,
+};
+use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 
 use crate::{
     error::Refusal,
     model::connection_test::ConnectionTester,
+    passwords::Passwords,
     store::{Store, changes::ChangeQueue},
 };
 
 pub use sessions::Sessions;
+pub use staff::{PeerAddress, peer};
 
 /// Vets a webhook address by the egress policy; answers its normal form.
 pub type VetUrl = Arc<dyn Fn(&str) -> Result<String, Refusal> + Send + Sync>;
@@ -36,15 +42,23 @@ pub struct Services {
     pub vet_url: VetUrl,
     /// Tokens that were looked up lately.
     pub sessions: Sessions,
+    /// Hashes and verifies.
+    pub passwords: Passwords,
+    /// Holds the owner code until it is claimed.
+    pub owner_code_file: PathBuf,
     /// `host:port` that codes name.
     pub public_address: String,
     /// SHA-256 of the server's public key, that codes name.
     pub pin: [u8; 32],
+    /// Cancelled when the server stops; long streams end then.
+    pub stopping: CancellationToken,
 }
 
 /// All services, without the check of `auth::AuthLayer`, which the server adds around them.
 pub fn routes(services: &Services) -> Routes {
     let students = students::Students { store: services.store.clone(), changes: services.changes.clone() };
     // One line for each service.
-    Routes::default().add_service(StudentServiceServer::new(students))
+    Routes::default()
+        .add_service(StudentServiceServer::new(students))
+        .add_service(StaffServiceServer::new(staff::StaffApi::new(services.clone())))
 }

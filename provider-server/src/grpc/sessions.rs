@@ -184,12 +184,27 @@ impl Identity {
         (0..FRESH_MS).contains(&(now_ms - self.read_ms)) && now_ms < self.expires_ms
     }
 
-    /// An answered stream that ends when the token does.
-    pub(super) fn end_with_session(&self, response: Response<Body>) -> Response<Body> {
+    /// An answered stream that ends when the token does, or when the server stops.
+    pub(super) fn end_with_session(
+        &self,
+        response: Response<Body>,
+        stopping: Option<CancellationToken>,
+    ) -> Response<Body> {
         let revoked = self.revoked.clone();
         let left_ms = self.expires_ms.saturating_sub(self.read_ms).clamp(0, 30 * 86_400_000) as u64;
         let ended = Box::pin(async move {
-            let _ = tokio::time::timeout(Duration::from_millis(left_ms), revoked.cancelled_owned()).await;
+            let stopped = async {
+                match stopping {
+                    Some(stopping) => stopping.cancelled_owned().await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                () = stopped => Status::unavailable("the server is stopping: try again"),
+                _ = tokio::time::timeout(Duration::from_millis(left_ms), revoked.cancelled_owned()) => {
+                    Status::unauthenticated("sign in again: the session has ended")
+                }
+            }
         });
         response.map(|inner| Body::new(UntilEnded { inner, ended, done: false }))
     }
@@ -197,7 +212,7 @@ impl Identity {
 
 struct UntilEnded {
     inner: Body,
-    ended: Pin<Box<dyn Future<Output = ()> + Send>>,
+    ended: Pin<Box<dyn Future<Output = Status> + Send>>,
     done: bool,
 }
 
@@ -209,10 +224,9 @@ impl hyper::body::Body for UntilEnded {
         if self.done {
             return Poll::Ready(None);
         }
-        if self.ended.as_mut().poll(context).is_ready() {
+        if let Poll::Ready(status) = self.ended.as_mut().poll(context) {
             self.done = true;
             let mut trailers = HeaderMap::new();
-            let status = Status::unauthenticated("sign in again: the session has ended");
             status.add_header(&mut trailers)?;
             return Poll::Ready(Some(Ok(Frame::trailers(trailers))));
         }

@@ -24,7 +24,7 @@ const BEGIN: usize = 8;
 const END: usize = 9;
 
 /// So many ids of class enrollments are remembered for finding duplicates (9 bytes each, twice while it grows).
-const MAX_ENROLLMENT_IDS: usize = 4_000_000;
+const MAX_ENROLLMENT_IDS: usize = 1_800_000;
 
 /// Reads `demographics.csv`: birth dates and nothing else.
 ///

@@ -183,3 +183,24 @@ async fn verify_chain(
     }
     Ok(None)
 }
+
+/// The newest row of a chain.
+pub struct Head {
+    /// Rows in the chain.
+    pub entries: i64,
+    /// The newest row's MAC.
+    pub mac: Vec<u8>,
+}
+
+/// The heads of all chains, to be kept elsewhere: only so a database that was set back as a whole is found out.
+pub async fn heads(conn: &mut Conn) -> Result<Vec<(String, Head)>, StoreError> {
+    let rows = conn.query("SELECT chain, entries, mac FROM audit_heads ORDER BY chain", vec![]).await?;
+    rows.into_iter().map(|mut row| Ok((row.take(0)?, Head { entries: row.take(1)?, mac: row.take(2)? }))).collect()
+}
+
+/// Whether the chain still holds this row.
+pub async fn has_head(conn: &mut Conn, chain: &str, entries: i64, mac: &[u8]) -> Result<bool, StoreError> {
+    let sql = "SELECT 1 FROM audit WHERE chain = $1 AND number = $2 AND mac = $3";
+    let values = vec![chain.to_owned().into(), entries.into(), mac.into()];
+    Ok(conn.query_optional(sql, values).await?.is_some())
+}

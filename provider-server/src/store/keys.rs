@@ -146,3 +146,37 @@ pub fn digest_key_place(school: &SchoolId) -> Place<'_> {
 pub fn event_body_place(event: &EventId) -> Place<'_> {
     Place { column: "event_bodies.sealed", row: event.as_bytes() }
 }
+
+/// Wraps every data key with the ring's first key, in this transaction. Answers how many.
+pub async fn rewrap_all(tx: &mut Tx<'_>, ring: Keyring) -> Result<u64, StoreError> {
+    let mut count = 0;
+    for mut row in tx.conn.query("SELECT scope, wrapped FROM data_keys ORDER BY scope", vec![]).await? {
+        let (scope, wrapped): (String, Vec<u8>) = (row.take(0)?, row.take(1)?);
+        let key = ring.unwrap(&scope, &wrapped)?;
+        let wrapped = ring.wrap(&scope, &key, &tx.shared.entropy);
+        let values = vec![scope.into(), wrapped.into()];
+        tx.conn.execute("UPDATE data_keys SET wrapped = $2 WHERE scope = $1", values).await?;
+        count += 1;
+    }
+    tx.shared.keys.replace_keyring(ring);
+    let act = super::audit::AuditAct::in_installation("system", "keys.rotated", "").with_detail(count);
+    super::audit::append(tx, vec![act]).await?;
+    Ok(count)
+}
+
+/// Opens every data key; adds what does not open to the complaints. Answers how many open.
+pub async fn check_all(
+    conn: &mut Conn,
+    shared: &super::Shared,
+    complaints: &mut Vec<String>,
+) -> Result<u64, StoreError> {
+    let mut open = 0;
+    for mut row in conn.query("SELECT scope, wrapped FROM data_keys ORDER BY scope", vec![]).await? {
+        let (scope, wrapped): (String, Vec<u8>) = (row.take(0)?, row.take(1)?);
+        match shared.keys.keyring().unwrap(&scope, &wrapped) {
+            Ok(_) => open += 1,
+            Err(error) => complaints.push(format!("the data key of {scope}: {error}")),
+        }
+    }
+    Ok(open)
+}

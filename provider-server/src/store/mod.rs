@@ -6,9 +6,13 @@
 pub mod audit;
 pub mod changes;
 pub mod db;
+pub mod housekeeping;
 pub mod keys;
+pub mod limits;
+pub mod meta;
 pub mod roster;
 pub mod scope;
+pub mod staff;
 pub mod student_doc;
 pub mod students;
 pub mod sync;

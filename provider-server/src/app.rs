@@ -1,0 +1,271 @@
+//! From settings to a serving program, and from a signal to a clean end.
+
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use serde::Serialize;
+use tokio::{net::TcpListener, sync::watch};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::{
+    clock::{Clock, Entropy, SystemClock},
+    config::Config,
+    data_dir::{self, Lock},
+    exit::{Failure, INTERNAL},
+    grpc::{self, Services, Sessions, auth::AuthLayer},
+    key_file::{self, write_private},
+    metrics::Metrics,
+    ops,
+    passwords::Passwords,
+    serving::{self, Stop},
+    store::{Committed, Store, changes::ChangeQueue, staff},
+    tls,
+    workers::{self, Workers},
+};
+
+/// What is under way may finish in this time once a stop began.
+const DRAIN: Duration = Duration::from_secs(20);
+const CLOSE: Duration = Duration::from_secs(5);
+
+/// What `--ready-json` says once the server serves.
+#[derive(Clone, Serialize)]
+pub struct Ready {
+    /// This process.
+    pub pid: u32,
+    /// Address of gRPC.
+    pub grpc: SocketAddr,
+    /// Address of liveness, readiness and metrics.
+    pub ops: SocketAddr,
+    /// SHA-256 of the server's public key, hex.
+    pub pin: String,
+    /// The data folder.
+    pub data_dir: PathBuf,
+    /// The file with the one-time owner code; absent once an owner exists.
+    pub owner_code_file: Option<PathBuf>,
+}
+
+/// A store with the right to use its database.
+pub struct Opened {
+    /// The store.
+    pub store: Store,
+    /// What is committed for the engine.
+    pub committed: tokio::sync::mpsc::UnboundedReceiver<Committed>,
+    /// Held as long as the store is used.
+    pub lock: Lock,
+}
+
+/// Takes the lock, reads the keys and opens the store. `create` is for the server; offline commands want one that
+/// exists.
+pub async fn open(config: &Config, create: bool, clock: Arc<dyn Clock>, entropy: Entropy) -> Result<Opened, Failure> {
+    let exists = std::fs::metadata(&config.database).is_ok_and(|file| file.len() > 0);
+    if !exists && !create {
+        return Err(Failure::config(format!("there is no database at {}", config.database.display())));
+    }
+    data_dir::create(&config.data_dir)?;
+    if let Some(folder) = config.database.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        data_dir::create(folder)?;
+    }
+    let lock = data_dir::lock(&config.database)?;
+    let keyring = key_file::load(&config.key_source, exists, clock.now_ms(), &entropy)?;
+    let (store, committed) = Store::open(&config.database, keyring, clock, entropy).await?;
+    Ok(Opened { store, committed, lock })
+}
+
+/// A serving server.
+pub struct Running {
+    /// Addresses, pin and files.
+    pub ready: Ready,
+    /// The pin as bytes.
+    pub pin: [u8; 32],
+    /// The store behind it.
+    pub store: Store,
+    stop: Stop,
+    tasks: TaskTracker,
+    _lock: Lock,
+}
+
+/// Starts everything on the current runtime.
+pub async fn start(config: Config, clock: Arc<dyn Clock>, entropy: Entropy) -> Result<Running, Failure> {
+    let Opened { store, committed, lock } = open(&config, true, clock, entropy.clone()).await?;
+    let owner_code_file = config.data_dir.join("owner-code");
+    let unclaimed = prepare_owner_code(&store, &owner_code_file).await?;
+    let identity = tls::load(&store).await?;
+    let grpc_listener = bind("listen", config.listen).await?;
+    let ops_listener = bind("ops_listen", config.ops_listen).await?;
+    let (grpc, ops) = (local(&grpc_listener)?, local(&ops_listener)?);
+
+    let (metrics, stop, tasks) = (Metrics::default(), Stop::default(), TaskTracker::new());
+    let Workers { tester, vet_url } = workers::start_workers(&store, committed, &config, &metrics, &stop.begun, &tasks);
+    let sessions = Sessions::new(store.clone());
+    let services = Services {
+        store: store.clone(),
+        changes: ChangeQueue::start(store.clone()),
+        tester,
+        vet_url,
+        sessions: sessions.clone(),
+        passwords: Passwords::new(entropy),
+        owner_code_file: owner_code_file.clone(),
+        public_address: config.public_address.clone().unwrap_or_else(|| public_address(grpc)),
+        pin: identity.pin,
+        stopping: stop.begun.clone(),
+    };
+    let (health, health_service) = tonic_health::server::health_reporter();
+    let routes = grpc::routes(&services).add_service(health_service);
+    let auth = AuthLayer::new(sessions, metrics.clone(), stop.begun.clone());
+    let serving = serving::serve(grpc_listener, identity.config, routes, auth, metrics.clone(), stop.clone());
+    workers::spawn(&tasks, &store, "grpc", serving);
+    workers::spawn(&tasks, &store, "ops", ops::serve(ops_listener, store.clone(), metrics, stop.begun.clone()));
+    tasks.spawn(report_stop(health, stop.begun.clone()));
+
+    let ready = Ready {
+        pid: std::process::id(),
+        grpc,
+        ops,
+        pin: hex::encode(identity.pin),
+        data_dir: config.data_dir.clone(),
+        owner_code_file: unclaimed.then_some(owner_code_file),
+    };
+    Ok(Running { ready, pin: identity.pin, store, stop, tasks, _lock: lock })
+}
+
+impl Running {
+    /// Becomes true when the server must stop because it cannot go on.
+    pub fn fatal(&self) -> watch::Receiver<bool> {
+        self.store.shared().fatal.subscribe()
+    }
+
+    /// Stops: no new calls, what is under way finishes within 20 s, then the database is closed.
+    pub async fn stop(self) -> Result<(), Failure> {
+        let Self { store, stop, tasks, .. } = self;
+        stop.begun.cancel();
+        tasks.close();
+        if tokio::time::timeout(DRAIN, tasks.wait()).await.is_err() {
+            tracing::warn!("some calls did not end in 20 s and were cut");
+        }
+        stop.cut.cancel();
+        let failed = *store.shared().fatal.borrow();
+        if tokio::time::timeout(CLOSE, store.close()).await.is_err() {
+            tracing::warn!("the database was left open; its log is read at the next start");
+        }
+        if failed { Err(Failure::new(INTERNAL, "the server stopped after a failure, see the log")) } else { Ok(()) }
+    }
+}
+
+/// Serves until SIGTERM, SIGINT or a failure.
+pub async fn run(config: Config) -> Result<(), Failure> {
+    forbid_core_dumps();
+    // Files that others make for us, the database's among them, are for this user alone.
+    rustix::process::umask(rustix::fs::Mode::RWXG | rustix::fs::Mode::RWXO);
+    let ready_json = config.ready_json.clone();
+    let mut terminated = Signals::listen()?;
+    let running = start(config, Arc::new(SystemClock), Entropy::from_system()).await?;
+    announce(&running.ready);
+    if let Some(target) = ready_json {
+        write_ready(&target, &running.ready)?;
+    }
+    let mut fatal = running.fatal();
+    tokio::select! {
+        () = terminated.next() => tracing::info!("stopping"),
+        _ = fatal.wait_for(|fatal| *fatal) => tracing::error!("stopping after a failure"),
+    }
+    running.stop().await
+}
+
+fn announce(ready: &Ready) {
+    let Ready { grpc, ops, pin, data_dir, .. } = ready;
+    tracing::info!(%grpc, %ops, pin, data_dir = %data_dir.display(), "serving");
+    tracing::info!("the key file in the data folder opens the database: back it up apart from it");
+    if let Some(file) = &ready.owner_code_file {
+        let claim = "claim the first owner: provider-server ctl owner claim --code-file";
+        tracing::info!("{claim} {}", file.display());
+    }
+}
+
+fn write_ready(target: &Path, ready: &Ready) -> Result<(), Failure> {
+    let line = serde_json::to_string(ready).map_err(|error| Failure::internal(error.to_string()))?;
+    if target == Path::new("-") {
+        println!("{line}");
+        return Ok(());
+    }
+    write_private(target, format!("{line}\n").as_bytes())
+}
+
+async fn bind(field: &str, address: SocketAddr) -> Result<TcpListener, Failure> {
+    let bound = TcpListener::bind(address).await;
+    bound.map_err(|error| Failure::config(format!("{field}: {address}: {error}")))
+}
+
+fn local(listener: &TcpListener) -> Result<SocketAddr, Failure> {
+    listener.local_addr().map_err(|error| Failure::internal(error.to_string()))
+}
+
+/// What codes name where nothing is set: the address listened on, or this machine's name.
+fn public_address(grpc: SocketAddr) -> String {
+    if !grpc.ip().is_unspecified() {
+        return grpc.to_string();
+    }
+    let name = rustix::system::uname();
+    format!("{}:{}", name.nodename().to_string_lossy(), grpc.port())
+}
+
+/// Writes the owner code while no owner exists; answers whether one waits.
+async fn prepare_owner_code(store: &Store, file: &Path) -> Result<bool, Failure> {
+    let mut conn = store.reader().await?;
+    if staff::owner_exists(&mut conn).await? {
+        if file.exists() {
+            let _ = std::fs::remove_file(file);
+        }
+        return Ok(false);
+    }
+    let written = std::fs::read_to_string(file).unwrap_or_default();
+    if staff::is_owner_code(&mut conn, written.trim()).await? {
+        return Ok(true);
+    }
+    drop(conn);
+    let code = format!("owner-{}", hex::encode(store.shared().entropy.bytes::<16>()));
+    write_private(file, format!("{code}\n").as_bytes())?;
+    store.act(move |tx| Box::pin(async move { staff::set_owner_code(tx, &code).await })).await?;
+    Ok(true)
+}
+
+async fn report_stop(health: tonic_health::server::HealthReporter, stopping: CancellationToken) {
+    stopping.cancelled().await;
+    health.set_service_status("", tonic_health::ServingStatus::NotServing).await;
+}
+
+/// A core dump would hold keys.
+fn forbid_core_dumps() {
+    use rustix::process::{Resource, Rlimit, setrlimit};
+    if let Err(error) = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) }) {
+        tracing::warn!(%error, "core dumps could not be switched off");
+    }
+}
+
+struct Signals {
+    #[cfg(unix)]
+    terminate: tokio::signal::unix::Signal,
+}
+
+impl Signals {
+    fn listen() -> Result<Self, Failure> {
+        Ok(Self {
+            #[cfg(unix)]
+            terminate: tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())
+                .map_err(|error| Failure::internal(error.to_string()))?,
+        })
+    }
+
+    async fn next(&mut self) {
+        #[cfg(unix)]
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = tokio::signal::ctrl_c() => {}
+        }
+        #[cfg(not(unix))]
+        let _ = tokio::signal::ctrl_c().await;
+    }
+}

@@ -1,0 +1,304 @@
+//! Settings: flags > environment (`ROLLCALL_…`, and the old names `DATABASE_URL` and `WEBHOOK_ENCRYPTION_KEY`) > TOML
+//! file > defaults. A wrong one stops the start with exit code 78 and its name.
+
+use std::{
+    collections::BTreeMap,
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    path::{Path, PathBuf},
+};
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use clap::Args;
+use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
+
+use crate::exit::Failure;
+
+/// The port of gRPC.
+const PORT: u16 = 7443;
+/// The port of liveness, readiness and metrics.
+const OPS_PORT: u16 = 7480;
+const MAX_CONFIG_BYTES: u64 = 1 << 20;
+
+/// Settings as they are written: the same names as flags, in the environment and in the file.
+#[derive(Args, Clone, Default, Debug, Deserialize, PartialEq, Eq)]
+#[serde(deny_unknown_fields, default)]
+pub struct Written {
+    /// Where the database, the key file and the certificate live [default: a folder of this user]
+    #[arg(long, value_name = "D")]
+    pub data_dir: Option<PathBuf>,
+    /// Address of gRPC over TLS; port 0 takes a free one [default: 127.0.0.1:7443]
+    #[arg(long, value_name = "ADDR")]
+    pub listen: Option<String>,
+    /// Loopback address of /livez, /readyz and /metrics [default: 127.0.0.1:7480]
+    #[arg(long, value_name = "ADDR")]
+    pub ops_listen: Option<String>,
+    /// What enrollment codes name as this server's address [default: the address that is listened on]
+    #[arg(long, value_name = "HOST:PORT")]
+    pub public_address: Option<String>,
+    /// sqlite:PATH [default: a file in the data folder]
+    #[arg(long, value_name = "URL")]
+    pub database_url: Option<String>,
+    /// File of key-encryption keys, lines `id base64`, mode 0600 [default: a file in the data folder]
+    #[arg(long, value_name = "F")]
+    pub key_file: Option<PathBuf>,
+    /// A network that webhooks may reach although it is not public; repeatable
+    #[arg(long, value_name = "CIDR")]
+    #[serde(default)]
+    pub allow_network: Vec<String>,
+}
+
+/// Where the key-encryption keys come from.
+#[derive(Clone)]
+pub enum KeySource {
+    /// A file with lines `id base64`; made at the first start where `may_generate`.
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Whether it is our own default and may be made.
+        may_generate: bool,
+    },
+    /// 32 bytes from `WEBHOOK_ENCRYPTION_KEY`.
+    Environment(Zeroizing<[u8; 32]>),
+}
+
+/// Settings in force.
+#[derive(Clone)]
+pub struct Config {
+    /// Where files live.
+    pub data_dir: PathBuf,
+    /// gRPC over TLS.
+    pub listen: SocketAddr,
+    /// Liveness, readiness, metrics; loopback.
+    pub ops_listen: SocketAddr,
+    /// `host:port` that codes name, where set.
+    pub public_address: Option<String>,
+    /// The SQLite file.
+    pub database: PathBuf,
+    /// The key-encryption keys.
+    pub key_source: KeySource,
+    /// Networks that the egress policy opens.
+    pub allow_networks: Vec<IpNet>,
+    /// Where `--ready-json` goes; `-` is stdout.
+    pub ready_json: Option<PathBuf>,
+}
+
+/// The environment, as a map, so that tests have their own.
+pub type Environment = BTreeMap<String, String>;
+
+/// The process's environment; names and values that are no text are left out.
+pub fn process_environment() -> Environment {
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .collect()
+}
+
+impl Config {
+    /// Puts the sources together. `file` is `--config`.
+    pub fn load(flags: Written, file: Option<&Path>, environment: &Environment) -> Result<Self, Failure> {
+        let from_environment = |name: &str| environment.get(name).filter(|value| !value.is_empty()).cloned();
+        let file = match file.map(PathBuf::from).or_else(|| from_environment("ROLLCALL_CONFIG").map(PathBuf::from)) {
+            Some(path) => read_file(&path)?,
+            None => Written::default(),
+        };
+        let pick = |flag: Option<String>, name: &'static str, written: Option<String>| {
+            let source = format!("ROLLCALL_{}", name.to_uppercase());
+            flag.map(|value| (format!("--{}", name.replace('_', "-")), value))
+                .or_else(|| from_environment(&source).map(|value| (source, value)))
+                .or_else(|| written.map(|value| (name.to_owned(), value)))
+        };
+        let text = |path: Option<PathBuf>| path.map(|path| path.to_string_lossy().into_owned());
+
+        let data_dir = match pick(text(flags.data_dir), "data_dir", text(file.data_dir)) {
+            Some((_, path)) => PathBuf::from(path),
+            None => default_data_dir(environment)?,
+        };
+        let listen = address(pick(flags.listen, "listen", file.listen), PORT)?;
+        let ops_listen = address(pick(flags.ops_listen, "ops_listen", file.ops_listen), OPS_PORT)?;
+        if !ops_listen.ip().is_loopback() {
+            return Err(Failure::config(format!(
+                "ops_listen: {ops_listen} is not a loopback address, and this port speaks plaintext: use 127.0.0.1, \
+                 and a proxy on this machine where a monitor elsewhere must reach it"
+            )));
+        }
+        let public_address = pick(flags.public_address, "public_address", file.public_address);
+        let public_address = public_address.map(|(source, value)| check_public(&source, value)).transpose()?;
+        let url = pick(flags.database_url, "database_url", file.database_url);
+        let url = url.or_else(|| from_environment("DATABASE_URL").map(|value| ("DATABASE_URL".to_owned(), value)));
+        let database = match url {
+            Some((source, url)) => database_path(&source, &url)?,
+            None => data_dir.join("rollcall.db"),
+        };
+        let key_file = pick(text(flags.key_file), "key_file", text(file.key_file));
+        let key_source = key_source(key_file.map(|(_, path)| path.into()), &data_dir, environment)?;
+        let networks = if !flags.allow_network.is_empty() {
+            flags.allow_network
+        } else if let Some(list) = from_environment("ROLLCALL_ALLOW_NETWORK") {
+            list.split(',').map(|one| one.trim().to_owned()).collect()
+        } else {
+            file.allow_network
+        };
+        let allow_networks = networks.iter().map(|text| network(text)).collect::<Result<_, _>>()?;
+        Ok(Self {
+            data_dir,
+            listen,
+            ops_listen,
+            public_address,
+            database,
+            key_source,
+            allow_networks,
+            ready_json: None,
+        })
+    }
+
+    /// What `config print` shows: every setting in force, no secret.
+    pub fn shown(&self) -> Shown {
+        let key_file = match &self.key_source {
+            KeySource::File { path, .. } => path.display().to_string(),
+            KeySource::Environment(_) => "(WEBHOOK_ENCRYPTION_KEY)".into(),
+        };
+        Shown {
+            data_dir: self.data_dir.display().to_string(),
+            listen: self.listen.to_string(),
+            ops_listen: self.ops_listen.to_string(),
+            public_address: self.public_address.clone().unwrap_or_default(),
+            database_url: format!("sqlite:{}", self.database.display()),
+            key_file,
+            allow_network: self.allow_networks.iter().map(ToString::to_string).collect(),
+        }
+    }
+}
+
+/// Settings in force, as they are shown.
+#[derive(Serialize)]
+#[allow(missing_docs)]
+pub struct Shown {
+    pub data_dir: String,
+    pub listen: String,
+    pub ops_listen: String,
+    pub public_address: String,
+    pub database_url: String,
+    pub key_file: String,
+    pub allow_network: Vec<String>,
+}
+
+fn read_file(path: &Path) -> Result<Written, Failure> {
+    let wrong = |what: String| Failure::config(format!("{}: {what}", path.display()));
+    let size_bytes = std::fs::metadata(path).map_err(|error| wrong(error.to_string()))?.len();
+    if size_bytes > MAX_CONFIG_BYTES {
+        return Err(wrong("larger than 1 MiB: this is no configuration file".into()));
+    }
+    let text = std::fs::read_to_string(path).map_err(|error| wrong(error.to_string()))?;
+    toml::from_str(&text).map_err(|error| wrong(error.to_string()))
+}
+
+fn address(picked: Option<(String, String)>, port: u16) -> Result<SocketAddr, Failure> {
+    let Some((source, text)) = picked else { return Ok((IpAddr::V4(Ipv4Addr::LOCALHOST), port).into()) };
+    text.parse().map_err(|_| Failure::config(format!("{source}: `{text}` is not an address like 127.0.0.1:{port}")))
+}
+
+fn check_public(source: &str, text: String) -> Result<String, Failure> {
+    let usable = text.len() <= 255
+        && text
+            .rsplit_once(':')
+            .is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok_and(|port| port > 0));
+    if usable { Ok(text) } else { Err(Failure::config(format!("{source}: `{text}` is not HOST:PORT"))) }
+}
+
+fn network(text: &str) -> Result<IpNet, Failure> {
+    let parsed = text.parse::<IpNet>().or_else(|error| text.parse::<IpAddr>().map(IpNet::from).map_err(|_| error));
+    parsed.map_err(|_| Failure::config(format!("allow_network: `{text}` is not a network like 10.0.0.0/8")))
+}
+
+fn database_path(source: &str, url: &str) -> Result<PathBuf, Failure> {
+    if url.starts_with("postgres:") || url.starts_with("postgresql:") {
+        return Err(Failure::config(format!("{source}: PostgreSQL comes in a later version; use sqlite:PATH")));
+    }
+    let path = url.strip_prefix("sqlite:").map(|rest| rest.strip_prefix("//").unwrap_or(rest));
+    let path = path.and_then(|path| path.split('?').next()).filter(|path| !path.is_empty() && *path != ":memory:");
+    // The value may hold a password: it is not repeated.
+    path.map(PathBuf::from).ok_or_else(|| Failure::config(format!("{source}: expected sqlite:PATH")))
+}
+
+fn key_source(set: Option<PathBuf>, data_dir: &Path, environment: &Environment) -> Result<KeySource, Failure> {
+    if let Some(path) = set {
+        return Ok(KeySource::File { path, may_generate: false });
+    }
+    if let Some(credentials) = environment.get("CREDENTIALS_DIRECTORY") {
+        let path = Path::new(credentials).join("rollcall-keys");
+        if path.exists() {
+            return Ok(KeySource::File { path, may_generate: false });
+        }
+    }
+    if let Some(text) = environment.get("WEBHOOK_ENCRYPTION_KEY").filter(|text| !text.is_empty()) {
+        let wrong = || Failure::config("WEBHOOK_ENCRYPTION_KEY: expected the base64 of 32 bytes");
+        let bytes = Zeroizing::new(STANDARD.decode(text.trim()).map_err(|_| wrong())?);
+        let bytes: [u8; 32] = bytes.as_slice().try_into().map_err(|_| wrong())?;
+        return Ok(KeySource::Environment(Zeroizing::new(bytes)));
+    }
+    Ok(KeySource::File { path: data_dir.join("keys"), may_generate: true })
+}
+
+fn default_data_dir(environment: &Environment) -> Result<PathBuf, Failure> {
+    let set = |name: &str| environment.get(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    set("STATE_DIRECTORY")
+        .or_else(|| set("XDG_DATA_HOME").map(|base| base.join("rollcall-provider")))
+        .or_else(|| set("LOCALAPPDATA").map(|base| base.join("rollcall-provider")))
+        .or_else(|| set("HOME").map(|home| home.join(".local/share/rollcall-provider")))
+        .ok_or_else(|| Failure::config("data_dir: there is no home folder to put it in; give --data-dir"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn environment(pairs: &[(&str, &str)]) -> Environment {
+        let home = [("HOME", "/home/u")];
+        home.iter().chain(pairs).map(|(name, value)| (name.to_string(), value.to_string())).collect()
+    }
+
+    fn load(toml: &str, pairs: &[(&str, &str)], flags: Written) -> Result<Config, Failure> {
+        let file = tempfile::NamedTempFile::new().expect("a temporary file");
+        std::fs::write(file.path(), toml).expect("written");
+        Config::load(flags, Some(file.path()), &environment(pairs))
+    }
+
+    #[test]
+    fn flags_win_over_the_environment_over_the_file_over_the_defaults() {
+        let toml = "listen = '127.0.0.1:1'\nops_listen = '127.0.0.1:11'\npublic_address = 'file:1'";
+        let flags = Written { listen: Some("127.0.0.1:3".into()), ..Written::default() };
+        let pairs = [("ROLLCALL_LISTEN", "127.0.0.1:2"), ("ROLLCALL_OPS_LISTEN", "127.0.0.1:12")];
+        let config = load(toml, &pairs, flags).expect("valid");
+        assert_eq!(config.listen.port(), 3);
+        assert_eq!(config.ops_listen.port(), 12);
+        assert_eq!(config.public_address.as_deref(), Some("file:1"));
+        assert_eq!(config.database, Path::new("/home/u/.local/share/rollcall-provider/rollcall.db"));
+    }
+
+    #[test]
+    fn a_wrong_setting_is_named_and_ends_with_78() {
+        let named = |toml: &str, pairs: &[(&str, &str)], name: &str| {
+            let failure = load(toml, pairs, Written::default()).err().expect("refused");
+            assert_eq!(failure.code, 78, "{failure}");
+            assert!(failure.message.contains(name), "{failure}");
+        };
+        named("lisen = '127.0.0.1:1'", &[], "lisen");
+        named("listen = 7443", &[], "listen");
+        named("listen = 'here'", &[], "listen");
+        named("allow_network = ['10.0.0.0/99']", &[], "allow_network");
+        named("ops_listen = '0.0.0.0:7480'", &[], "ops_listen");
+        named("public_address = 'nowhere'", &[], "public_address");
+        named("", &[("DATABASE_URL", "postgres://u:hunter2@db/rollcall")], "PostgreSQL comes in a later version");
+        named("", &[("WEBHOOK_ENCRYPTION_KEY", "short")], "WEBHOOK_ENCRYPTION_KEY");
+    }
+
+    #[test]
+    fn the_old_names_and_plain_addresses_are_understood() {
+        let pairs = [("DATABASE_URL", "sqlite:///var/lib/r.db?mode=rwc")];
+        let config = load("allow_network = ['127.0.0.1', '::1/128']", &pairs, Written::default()).expect("valid");
+        assert_eq!(config.database, Path::new("/var/lib/r.db"));
+        assert_eq!(config.allow_networks[0].to_string(), "127.0.0.1/32");
+        assert!(!serde_json::to_string(&config.shown()).expect("shown").contains("secret"));
+    }
+}

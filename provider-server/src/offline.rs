@@ -1,0 +1,124 @@
+//! Commands that work on a stopped server's files; each takes the lock.
+
+use std::{collections::BTreeMap, path::Path, sync::Arc};
+
+use serde_json::{Value, json};
+
+use crate::{
+    app::{self, Opened},
+    clock::{Clock as _, Entropy, SystemClock},
+    config::{Config, KeySource},
+    exit::{CHECK_FAILED, DATA, Failure},
+    key_file,
+    sealing::{Keyring, SealingKey},
+    store::{audit, keys},
+};
+
+/// Prints the settings in force as TOML or JSON.
+pub fn print_config(config: &Config, as_json: bool) -> Result<(), Failure> {
+    let shown = config.shown();
+    let text = if as_json {
+        serde_json::to_string(&shown).map_err(|error| error.to_string())
+    } else {
+        toml::to_string(&shown).map(|text| text.trim_end().to_owned()).map_err(|error| error.to_string())
+    };
+    println!("{}", text.map_err(Failure::internal)?);
+    Ok(())
+}
+
+fn print(as_json: bool, object: Value, words: String) {
+    if as_json { println!("{object}") } else { println!("{words}") }
+}
+
+async fn open(config: &Config) -> Result<Opened, Failure> {
+    app::open(config, false, Arc::new(SystemClock), Entropy::from_system()).await
+}
+
+/// New key first in the file and durable, then every data key wrapped anew in one transaction, then the old ones out
+/// of the file. A kill at any point leaves a file that opens everything.
+pub async fn rotate_keys(config: &Config, as_json: bool) -> Result<(), Failure> {
+    let KeySource::File { path, .. } = &config.key_source else {
+        let words = "WEBHOOK_ENCRYPTION_KEY holds the key: move it to a key file first (--key-file)";
+        return Err(Failure::config(words));
+    };
+    let Opened { store, lock, .. } = open(config).await?;
+    let old = key_file::read(path)?;
+    let new = SealingKey::generate(SystemClock.now_ms(), &store.shared().entropy);
+    let mut both = vec![new.clone()];
+    both.extend(old);
+    key_file::write(path, &both)?;
+    let ring = Keyring::new(both);
+    let rewrapped = store.act(move |tx| Box::pin(async move { keys::rewrap_all(tx, ring).await })).await?;
+    key_file::write(path, std::slice::from_ref(&new))?;
+    let id = new.id();
+    print(
+        as_json,
+        json!({"key": id.to_string(), "rewrapped": rewrapped}),
+        format!("{rewrapped} keys wrapped with {id}"),
+    );
+    drop(lock);
+    Ok(())
+}
+
+/// Recomputes every chain, and compares with the anchor's heads where one is kept.
+pub async fn verify_audit(config: &Config, anchor: Option<&Path>, as_json: bool) -> Result<(), Failure> {
+    let Opened { store, lock: _lock, .. } = open(config).await?;
+    let mut conn = store.reader().await?;
+    let verdict = audit::verify(&mut conn, store.shared()).await?;
+    let mut first_break = verdict.first_break;
+    if let Some(path) = anchor {
+        let kept = read_anchor(path)?;
+        for (chain, head) in &kept {
+            let known = audit::has_head(&mut conn, chain, head.entries, &head.mac).await?;
+            if !known && first_break.is_none() {
+                first_break = Some(format!("chain {chain}: row {} of the anchor is not in it", head.entries));
+            }
+        }
+        if first_break.is_none() {
+            write_anchor(path, audit::heads(&mut conn).await?)?;
+        }
+    }
+    let intact = first_break.is_none();
+    let words = first_break.clone().unwrap_or_else(|| format!("intact: {} entries", verdict.entries));
+    print(as_json, json!({"intact": intact, "entries": verdict.entries, "break": first_break}), words.clone());
+    if intact { Ok(()) } else { Err(Failure::new(CHECK_FAILED, format!("the audit log is broken: {words}"))) }
+}
+
+type Anchor = BTreeMap<String, audit::Head>;
+
+fn read_anchor(path: &Path) -> Result<Anchor, Failure> {
+    let wrong = || Failure::new(DATA, format!("{} is not an anchor file of `audit verify`", path.display()));
+    if !path.exists() {
+        return Ok(Anchor::new());
+    }
+    let text = std::fs::read_to_string(path).map_err(|_| wrong())?;
+    let mut heads = Anchor::new();
+    for line in text.lines() {
+        let mut words = line.split(' ');
+        let (Some(chain), Some(entries), Some(mac)) = (words.next(), words.next(), words.next()) else {
+            return Err(wrong());
+        };
+        let entries = entries.parse().map_err(|_| wrong())?;
+        let mac = hex::decode(mac).map_err(|_| wrong())?;
+        heads.insert(chain.to_owned(), audit::Head { entries, mac });
+    }
+    Ok(heads)
+}
+
+fn write_anchor(path: &Path, heads: Vec<(String, audit::Head)>) -> Result<(), Failure> {
+    let lines = heads.into_iter().map(|(chain, head)| format!("{chain} {} {}\n", head.entries, hex::encode(head.mac)));
+    key_file::write_private(path, lines.collect::<String>().as_bytes())
+}
+
+/// SQLite's own check, the wrapped keys, the audit chains.
+pub async fn check_database(config: &Config, as_json: bool) -> Result<(), Failure> {
+    let Opened { store, lock: _lock, .. } = open(config).await?;
+    let mut complaints = store.database().integrity_check().await?;
+    let mut conn = store.reader().await?;
+    let data_keys = keys::check_all(&mut conn, store.shared(), &mut complaints).await?;
+    complaints.extend(audit::verify(&mut conn, store.shared()).await?.first_break);
+    let sound = complaints.is_empty();
+    let words = if sound { format!("sound: {data_keys} data keys open") } else { complaints.join("\n") };
+    print(as_json, json!({"sound": sound, "data_keys": data_keys, "complaints": complaints}), words);
+    if sound { Ok(()) } else { Err(Failure::new(CHECK_FAILED, "the database is damaged: restore a backup")) }
+}

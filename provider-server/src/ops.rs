@@ -1,0 +1,69 @@
+//! What operators and their monitors ask, on a loopback port: `/livez`, `/readyz`, `/metrics`.
+
+use std::time::Duration;
+
+use axum::{Router, extract::State, http::StatusCode, routing::get};
+use hyper_util::{
+    rt::{TokioExecutor, TokioIo, TokioTimer},
+    server::conn::auto::Builder,
+    service::TowerToHyperService,
+};
+use tokio::net::TcpListener;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::{metrics::Metrics, store::Store};
+
+const HEADER_LIMIT: Duration = Duration::from_secs(5);
+/// A connection of a monitor lives at most this long.
+const CONNECTION_LIMIT: Duration = Duration::from_secs(30);
+const MAX_CONNECTIONS: usize = 64;
+
+#[derive(Clone)]
+struct Asked {
+    store: Store,
+    metrics: Metrics,
+    stopping: CancellationToken,
+}
+
+/// Serves until `stopping`.
+pub async fn serve(listener: TcpListener, store: Store, metrics: Metrics, stopping: CancellationToken) {
+    let asked = Asked { store, metrics, stopping: stopping.clone() };
+    let router = Router::new()
+        .route("/livez", get(|| async { "ok\n" }))
+        .route("/readyz", get(ready))
+        .route("/metrics", get(|State(asked): State<Asked>| async move { asked.metrics.text() }))
+        .with_state(asked);
+    let tasks = TaskTracker::new();
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = stopping.cancelled() => return,
+        };
+        let Ok((socket, _)) = accepted else {
+            // Out of file handles: wait for some to be closed.
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            continue;
+        };
+        if tasks.len() >= MAX_CONNECTIONS {
+            continue;
+        }
+        let service = TowerToHyperService::new(router.clone());
+        tasks.spawn(async move {
+            let mut builder = Builder::new(TokioExecutor::new());
+            builder.http1().timer(TokioTimer::new()).header_read_timeout(HEADER_LIMIT);
+            let serving = builder.serve_connection(TokioIo::new(socket), service);
+            let _ = tokio::time::timeout(CONNECTION_LIMIT, serving).await;
+        });
+    }
+}
+
+async fn ready(State(asked): State<Asked>) -> (StatusCode, &'static str) {
+    if asked.stopping.is_cancelled() {
+        return (StatusCode::SERVICE_UNAVAILABLE, "stopping\n");
+    }
+    let answers = async { asked.store.reader().await?.ping().await };
+    match tokio::time::timeout(Duration::from_secs(2), answers).await {
+        Ok(Ok(())) if !*asked.store.shared().fatal.borrow() => (StatusCode::OK, "ready\n"),
+        _ => (StatusCode::SERVICE_UNAVAILABLE, "the database does not answer\n"),
+    }
+}

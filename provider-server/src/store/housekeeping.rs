@@ -1,0 +1,66 @@
+//! What ends by itself: pauses, retiring secrets, unconfirmed handoffs, codes, sessions, limits.
+
+use rollcall_proto::id::SchoolId;
+
+use super::{Committed, Store, StoreError, Tx, limits, staff};
+
+/// Old sessions and limits are deleted every this many rounds.
+const PURGE_EVERY: u64 = 600;
+const MAX_SCHOOLS: i64 = 500;
+
+/// One round: reads first, and writes only where something is due.
+pub async fn round(store: &Store, round: u64) -> Result<(), StoreError> {
+    let now_ms = store.now_ms();
+    let due = {
+        let sql = "SELECT 1 FROM schools WHERE state = 'paused' AND paused_until_ms <= $1
+                   UNION ALL SELECT 1 FROM secrets WHERE state = 'retiring' AND expires_ms <= $1 LIMIT 1";
+        store.reader().await?.query_optional(sql, vec![now_ms.into()]).await?.is_some()
+    };
+    if due {
+        store.act(|tx| Box::pin(end_due(tx))).await?;
+    }
+    if round.is_multiple_of(PURGE_EVERY) {
+        store.act(|tx| Box::pin(purge(tx))).await?;
+    }
+    Ok(())
+}
+
+async fn end_due(tx: &mut Tx<'_>) -> Result<(), StoreError> {
+    let resumed = tx
+        .conn
+        .query(
+            "UPDATE schools SET state = 'active', reason = '', paused_until_ms = NULL,
+                connection_version = connection_version + 1
+             WHERE school_id IN (SELECT school_id FROM schools WHERE state = 'paused' AND paused_until_ms <= $1 LIMIT $2)
+             RETURNING school_id",
+            vec![tx.now_ms.into(), MAX_SCHOOLS.into()],
+        )
+        .await?;
+    // An ended secret leaves nothing behind but its fingerprint.
+    let ended = tx
+        .conn
+        .query(
+            "UPDATE secrets SET state = 'ended', sealed = $3, nonce = NULL
+             WHERE secret_id IN (SELECT secret_id FROM secrets WHERE state = 'retiring' AND expires_ms <= $1 LIMIT $2)
+             RETURNING school_id",
+            vec![tx.now_ms.into(), MAX_SCHOOLS.into(), Vec::new().into()],
+        )
+        .await?;
+    let mut schools: Vec<SchoolId> = Vec::new();
+    for mut row in resumed.into_iter().chain(ended) {
+        schools.push(row.take(0)?);
+    }
+    schools.sort_unstable();
+    schools.dedup();
+    for school in schools {
+        let sql = "UPDATE schools SET connection_version = connection_version + 1 WHERE school_id = $1";
+        tx.conn.execute(sql, vec![school.into()]).await?;
+        tx.after_commit(Committed::Connection(school));
+    }
+    Ok(())
+}
+
+async fn purge(tx: &mut Tx<'_>) -> Result<(), StoreError> {
+    limits::purge(tx).await?;
+    staff::purge_sessions(tx).await
+}
