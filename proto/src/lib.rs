@@ -7,6 +7,7 @@ pub mod enrollment;
 pub mod id;
 pub mod json;
 pub mod violations;
+pub mod pinned;
 pub mod webhook;
 
 /// The gRPC schema of the provider's service.
