@@ -172,8 +172,8 @@ impl ServerCertVerifier for PinVerifier {
         _ocsp_response: &[u8],
         _now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
-        let shown = Pin::of_certificate(end_entity)
-            .ok_or(rustls::Error::InvalidCertificate(CertificateError::BadEncoding))?;
+        let shown =
+            Pin::of_certificate(end_entity).ok_or(rustls::Error::InvalidCertificate(CertificateError::BadEncoding))?;
         if bool::from(shown.0.ct_eq(&self.pin.0)) {
             return Ok(ServerCertVerified::assertion());
         }

@@ -5,6 +5,7 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 mod data_dir;
+pub mod ctl;
 pub mod error;
 pub mod exit;
 pub mod grpc;

@@ -1,0 +1,331 @@
+//! `ctl log`.
+
+use std::time::Duration;
+
+use clap::{Args, Subcommand};
+use rollcall_proto::provider::v1 as pb;
+use tonic::Code;
+
+use super::{
+    client::Session,
+    failure::{Outcome, exit},
+    output::{Fields, Output, table, time},
+    when::When,
+};
+
+/// How often a tail is taken up again after the server was gone.
+const TAIL_RETRIES: u32 = 60;
+const TAIL_RETRY_WAIT: Duration = Duration::from_secs(1);
+const HEADERS: [&str; 11] =
+    ["LOG", "TIME", "MESSAGE", "EVENT", "STUDENT", "TRIGGER", "TRY", "STATUS", "CODE", "MS", "CAUSE"];
+
+#[derive(Args)]
+pub struct School {
+    /// Id, sourcedId or name.
+    #[arg(long, value_name = "S")]
+    school: String,
+}
+
+#[derive(Subcommand)]
+pub enum LogCommand {
+    /// Attempts of a school, newest first.
+    List {
+        #[command(flatten)]
+        school: School,
+        /// For example `status:failed,parked code:5xx -event:student.updated after:-1h`.
+        #[arg(long, default_value = "", hide_default_value = true)]
+        filter: String,
+        /// At most so many; 0 means all.
+        #[arg(long, value_name = "N", default_value_t = 100)]
+        limit: usize,
+        /// Oldest first, and then what comes, without a gap, until Ctrl-C.
+        #[arg(long)]
+        follow: bool,
+    },
+    /// Messages that wait or rest, newest first.
+    Messages {
+        #[command(flatten)]
+        school: School,
+        /// pending, in_flight, delivered, parked, held, superseded, discarded or erased; may be repeated [default: pending, parked, held].
+        #[arg(long = "state", value_name = "STATE", value_delimiter = ',')]
+        states: Vec<String>,
+        /// At most so many; 0 means all.
+        #[arg(long, value_name = "N", default_value_t = 100)]
+        limit: usize,
+    },
+    /// A message with its attempts and their answers.
+    Show {
+        /// `evt_…`
+        message: String,
+        /// The signed body too; that is audited.
+        #[arg(long)]
+        body: bool,
+    },
+    /// Sends a message again, whatever its state.
+    Resend {
+        /// `evt_…`
+        message: String,
+    },
+    /// Sends again what matches; --dry-run only counts.
+    Replay {
+        #[command(flatten)]
+        school: School,
+        #[arg(long, default_value = "", hide_default_value = true)]
+        filter: String,
+        /// Made at or after: an instant, or an age like -2h.
+        #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+        since: Option<When>,
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// Discards undelivered messages, with a reason that is kept.
+    Discard {
+        #[command(flatten)]
+        school: School,
+        #[arg(long)]
+        reason: String,
+        /// `evt_…`
+        #[arg(required = true)]
+        messages: Vec<String>,
+    },
+    /// Figures of a school.
+    Stats {
+        #[command(flatten)]
+        school: School,
+        /// An instant, or an age like -24h.
+        #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+        since: Option<When>,
+    },
+}
+
+impl LogCommand {
+    pub async fn run(self, session: &Session, output: &Output) -> Outcome {
+        let mut client = session.log();
+        match self {
+            Self::List { school, filter, limit, follow } => {
+                let request = pb::ListAttemptsRequest { school: school.school, filter, ..Default::default() };
+                return list(request, limit, follow, session, output).await;
+            }
+            Self::Messages { school, states, limit } => {
+                let request = pb::ListMessagesRequest { school: school.school, states, ..Default::default() };
+                return messages(request, limit, session, output).await;
+            }
+            Self::Show { message, body } => {
+                let request = session.call(pb::GetMessageRequest { message, reveal_body: body });
+                show(&client.get_message(request).await?.into_inner(), output)?;
+            }
+            Self::Resend { message } => {
+                let request = session.call(pb::ResendMessageRequest { message });
+                output.one(&client.resend_message(request).await?.into_inner(), |answer| {
+                    Fields::default()
+                        .with("queued", format!("as attempt {} of {}", answer.queued_as_try, answer.message))
+                })?;
+            }
+            Self::Replay { school, filter, since, dry_run } => {
+                let since = since.map(When::to_timestamp);
+                let request = pb::ReplayRequest { school: school.school, filter, since, dry_run };
+                output.one(&client.replay(session.call(request)).await?.into_inner(), |answer| {
+                    Fields::default()
+                        .with(if dry_run { "would send" } else { "queued" }, answer.messages)
+                        .with("refused", answer.refused)
+                })?;
+            }
+            Self::Discard { school, reason, messages } => {
+                let request = pb::DiscardMessagesRequest { school: school.school, messages, reason };
+                output.one(&client.discard_messages(session.call(request)).await?.into_inner(), |answer| {
+                    Fields::default().with("discarded", answer.discarded)
+                })?;
+            }
+            Self::Stats { school, since } => {
+                let request = pb::GetStatsRequest { school: school.school, since: since.map(When::to_timestamp) };
+                output.one(&client.get_stats(session.call(request)).await?.into_inner(), stats)?;
+            }
+        }
+        Ok(exit::OK)
+    }
+}
+
+async fn list(
+    mut request: pb::ListAttemptsRequest,
+    limit: usize,
+    follow: bool,
+    session: &Session,
+    output: &Output,
+) -> Outcome {
+    let mut left = if limit == 0 { usize::MAX } else { limit };
+    request.page_size = left.min(500) as u32;
+    let mut shown = Vec::new();
+    loop {
+        let mut page = session.log().list_attempts(session.call(request.clone())).await?.into_inner();
+        page.attempts.truncate(left);
+        left -= page.attempts.len();
+        request.page_token = page.next_page_token;
+        if follow {
+            shown.append(&mut page.attempts);
+        } else {
+            output.list(&HEADERS, &page.attempts, row)?;
+        }
+        if left == 0 || request.page_token.is_empty() {
+            break;
+        }
+    }
+    if !follow {
+        return Ok(exit::OK);
+    }
+    shown.reverse();
+    output.list(&HEADERS, &shown, row)?;
+    let seen = shown.last().map(|attempt| attempt.log_sequence);
+    tail(
+        pb::TailAttemptsRequest { school: request.school, filter: request.filter, after_log_sequence: seen },
+        session,
+        output,
+    )
+    .await
+}
+
+/// Prints what comes; after a loss it goes on from the last row.
+async fn tail(mut request: pb::TailAttemptsRequest, session: &Session, output: &Output) -> Outcome {
+    let mut lost = 0;
+    loop {
+        let ended = match session.log().tail_attempts(session.stream(request.clone())).await {
+            Err(status) => status,
+            Ok(stream) => {
+                let mut stream = stream.into_inner();
+                loop {
+                    match stream.message().await {
+                        Ok(Some(part)) => {
+                            lost = 0;
+                            request.after_log_sequence = Some(part.log_sequence);
+                            for attempt in &part.attempts {
+                                follow_line(attempt, output)?;
+                            }
+                        }
+                        Ok(None) => break tonic::Status::unavailable("the server ended the tail"),
+                        Err(status) => break status,
+                    }
+                }
+            }
+        };
+        lost += 1;
+        if lost > TAIL_RETRIES
+            || !matches!(ended.code(), Code::Unavailable | Code::Unknown | Code::Cancelled | Code::Internal)
+        {
+            return Err(ended.into());
+        }
+        tokio::time::sleep(TAIL_RETRY_WAIT).await;
+    }
+}
+
+/// Columns as wide as usual, because the next rows are not known.
+fn follow_line(attempt: &pb::Attempt, output: &Output) -> std::io::Result<()> {
+    if output.is_json() {
+        return output.value(&rollcall_proto::json::to_json(attempt));
+    }
+    output.line(row(attempt).join("  ").trim_end())
+}
+
+async fn messages(mut request: pb::ListMessagesRequest, limit: usize, session: &Session, output: &Output) -> Outcome {
+    let mut left = if limit == 0 { usize::MAX } else { limit };
+    request.page_size = left.min(500) as u32;
+    loop {
+        let mut page = session.log().list_messages(session.call(request.clone())).await?.into_inner();
+        page.messages.truncate(left);
+        left -= page.messages.len();
+        output.list(
+            &["SEQUENCE", "MESSAGE", "EVENT", "STUDENT", "STATE", "TRIES", "NEXT", "REASON"],
+            &page.messages,
+            |m| {
+                vec![
+                    m.sequence.to_string(),
+                    m.id.clone(),
+                    m.event_type.clone(),
+                    m.student_sourced_id.clone(),
+                    m.state.clone(),
+                    m.tries.to_string(),
+                    time(m.next_attempt_at.as_ref()),
+                    m.reason.clone(),
+                ]
+            },
+        )?;
+        request.page_token = page.next_page_token;
+        if left == 0 || request.page_token.is_empty() {
+            return Ok(exit::OK);
+        }
+    }
+}
+
+fn row(attempt: &pb::Attempt) -> Vec<String> {
+    vec![
+        attempt.log_sequence.to_string(),
+        time(attempt.at.as_ref()),
+        attempt.message_id.clone(),
+        attempt.event_type.clone(),
+        attempt.student_sourced_id.clone(),
+        attempt.trigger.clone(),
+        format!("{}/{}", attempt.try_number, attempt.max_tries),
+        attempt.status.clone(),
+        if attempt.code == 0 { "-".into() } else { attempt.code.to_string() },
+        format!("{:.1}", f64::from(attempt.latency_us) / 1000.0),
+        attempt.cause.clone(),
+    ]
+}
+
+fn show(message: &pb::Message, output: &Output) -> std::io::Result<()> {
+    output.one(message, |message| {
+        Fields::default()
+            .with("message", &message.id)
+            .with("school", &message.school_id)
+            .with("event", &message.event_type)
+            .with("sequence", message.sequence)
+            .with("student", format!("{} {}", message.student_sourced_id, message.student_id))
+            .with("state", &message.state)
+            .with("reason", &message.reason)
+            .with("created", time(message.created_at.as_ref()))
+            .with("next attempt", time(message.next_attempt_at.as_ref()))
+            .with("change", &message.change_id)
+            .with("tries", message.tries)
+            .with("body", format!("{} bytes, SHA-256 {}", message.body_bytes, message.body_sha256))
+    })?;
+    if output.is_json() {
+        return Ok(());
+    }
+    if !message.request_headers.is_empty() {
+        output.line("\nRequest headers")?;
+        for header in &message.request_headers {
+            output.line(&format!("  {}: {}", header.name, header.value))?;
+        }
+    }
+    if !message.body.is_empty() {
+        output.line("\nBody")?;
+        output.line(&String::from_utf8_lossy(&message.body))?;
+    }
+    let attempts: Vec<&pb::Attempt> = message.attempts.iter().filter_map(|detail| detail.attempt.as_ref()).collect();
+    if !attempts.is_empty() {
+        output.line("\nAttempts")?;
+        let rows: Vec<Vec<String>> = attempts.iter().map(|attempt| row(attempt)).collect();
+        output.raw(table(&HEADERS, &rows).as_bytes())?;
+        for attempt in attempts.iter().filter(|attempt| !attempt.explanation.is_empty()) {
+            output.line(&format!("  try {}: {}", attempt.try_number, attempt.explanation))?;
+        }
+    }
+    Ok(())
+}
+
+fn stats(stats: &pb::Stats) -> Fields {
+    let ms = |us: u32| format!("{:.1} ms", f64::from(us) / 1000.0);
+    let counts = |map: &std::collections::HashMap<String, u64>| {
+        let mut entries: Vec<_> = map.iter().collect();
+        entries.sort();
+        entries.iter().map(|(name, count)| format!("{name} {count}")).collect::<Vec<_>>().join(", ")
+    };
+    Fields::default()
+        .with("attempts", stats.attempts)
+        .with("by status", counts(&stats.by_status))
+        .with("by cause", counts(&stats.by_cause))
+        .with("latency p50", ms(stats.latency_p50_us))
+        .with("latency p95", ms(stats.latency_p95_us))
+        .with("latency p99", ms(stats.latency_p99_us))
+        .with("pending", stats.pending)
+        .with("parked", stats.parked)
+        .with("oldest pending", time(stats.oldest_pending_at.as_ref()))
+}
