@@ -102,6 +102,13 @@ impl PinMismatch {
     }
 }
 
+/// Whether a call failed because the connection was lost or refused, and not by an answer of the server: whether it was
+/// carried out is unknown, and it may be made again where it can be repeated.
+pub fn is_connection_loss(status: &tonic::Status) -> bool {
+    // A status that came over the wire has no source; one that was made here tells what it was made from.
+    status.code() == tonic::Code::Unavailable || std::error::Error::source(status).is_some()
+}
+
 /// A `host:port` that cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is not a server address: expected host:port")]

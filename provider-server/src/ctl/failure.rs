@@ -1,6 +1,6 @@
 //! How a command ends: exit codes, and gRPC's codes as sentences for people.
 
-use rollcall_proto::pinned::PinMismatch;
+use rollcall_proto::pinned::{PinMismatch, is_connection_loss};
 use tonic::{Code, Status};
 
 /// Exit codes, as in the manual.
@@ -62,6 +62,9 @@ impl From<Status> for Failure {
     fn from(status: Status) -> Self {
         if let Some(mismatch) = PinMismatch::find(&status) {
             return Self::new(exit::DENIED, wrong_key(mismatch));
+        }
+        if is_connection_loss(&status) {
+            return Self::new(exit::UNREACHABLE, format!("the server is unreachable: {}", innermost(&status)));
         }
         let message = status.message();
         let said = if message.is_empty() { "the server gave no reason" } else { message };

@@ -3,10 +3,13 @@
 use std::{io::IsTerminal, path::PathBuf, time::Duration};
 
 use clap::{Args, Subcommand, ValueEnum};
-use rollcall_proto::provider::v1::{self as pb, ImportState};
+use rollcall_proto::{
+    pinned::is_connection_loss,
+    provider::v1::{self as pb, ImportState},
+};
 use tokio::{fs::File, io::AsyncReadExt, sync::mpsc};
 use tokio_stream::wrappers::ReceiverStream;
-use tonic::{Code, Status};
+use tonic::Status;
 
 use super::{
     client::Session,
@@ -241,9 +244,7 @@ async fn watch(mut run: pb::ImportRun, session: &Session) -> Result<pb::ImportRu
             break;
         }
         lost += 1;
-        if lost > WATCH_RETRIES
-            || !matches!(ended.code(), Code::Unavailable | Code::Unknown | Code::Cancelled | Code::Internal)
-        {
+        if lost > WATCH_RETRIES || !is_connection_loss(&ended) {
             return Err(ended.into());
         }
         tokio::time::sleep(WATCH_RETRY_WAIT).await;

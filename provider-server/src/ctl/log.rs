@@ -3,8 +3,7 @@
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
-use rollcall_proto::provider::v1 as pb;
-use tonic::Code;
+use rollcall_proto::{pinned::is_connection_loss, provider::v1 as pb};
 
 use super::{
     client::Session,
@@ -207,9 +206,7 @@ async fn tail(mut request: pb::TailAttemptsRequest, session: &Session, output: &
             }
         };
         lost += 1;
-        if lost > TAIL_RETRIES
-            || !matches!(ended.code(), Code::Unavailable | Code::Unknown | Code::Cancelled | Code::Internal)
-        {
+        if lost > TAIL_RETRIES || !is_connection_loss(&ended) {
             return Err(ended.into());
         }
         tokio::time::sleep(TAIL_RETRY_WAIT).await;
