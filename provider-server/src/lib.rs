@@ -6,6 +6,7 @@ pub mod clock;
 pub mod config;
 mod data_dir;
 pub mod ctl;
+pub mod engine;
 pub mod error;
 pub mod exit;
 pub mod grpc;

@@ -1,0 +1,3 @@
+//! The delivery machine: claim → sign → send → settle → record. Never imports `grpc`: they meet in the store.
+
+pub mod egress;
