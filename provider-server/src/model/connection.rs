@@ -29,11 +29,14 @@ pub enum ConnectionState {
     Active,
     /// Staff paused it; it may end by itself at this Unix ms.
     Paused(Option<i64>),
-    /// Not connected, held, revoked, compromised: deliveries wait.
+    /// The endpoint answered 410: deliveries are kept until staff resume it.
+    Held,
+    /// Not connected, revoked, compromised: deliveries wait.
     Closed,
 }
 
 /// One version of a connection; an attempt ends on the one it started with.
+#[derive(Clone)]
 pub struct Connection {
     /// The school.
     pub school: SchoolId,

@@ -1,6 +1,5 @@
 //! Plain domain types and pure rules. No IO, no SQL, no prost types; nothing here derives Serialize.
 
-
 pub mod access;
 pub mod breaker;
 pub mod change;

@@ -1,0 +1,528 @@
+//! One school's messages in memory. Each student has a head, which is ready, in flight, unrecorded or waiting for its
+//! time; the student's later messages wait behind it (P3).
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
+
+use bytes::Bytes;
+use rollcall_proto::{
+    id::{EventId, SchoolId, StudentId},
+    webhook::event::EventType,
+};
+
+use crate::{
+    model::{
+        breaker::{Breaker, Health},
+        connection::{Connection, ConnectionState, StoredConnection},
+        delivery::{NewDelivery, Trigger, reason, state},
+        outcome::Outcome,
+        settlement::{Attempted, Fate, Settlement, settle},
+    },
+    store::deliveries::{OpenDelivery, OpenPage},
+};
+
+/// What a message takes in memory beside its body, in bytes.
+const OVERHEAD_BYTES: usize = 320;
+
+/// A message in memory.
+pub struct Message {
+    /// Its place in the school's sequence.
+    pub sequence: u64,
+    /// Its id.
+    pub event: EventId,
+    /// Its type.
+    pub event_type: EventType,
+    /// Its student.
+    pub student: StudentId,
+    /// OneRoster's key of the student.
+    pub sourced_id: Box<str>,
+    /// What is signed and sent.
+    pub body: Bytes,
+    /// Tries made, over all triggers.
+    pub tries: u32,
+    /// Of them the automatic ones.
+    pub automatic_tries: u32,
+    /// Why the next try is made.
+    pub trigger: Trigger,
+    /// When the next try is due.
+    pub due_ms: i64,
+    /// When it was first tried; 0 where it never was.
+    pub first_try_ms: i64,
+}
+
+impl Message {
+    /// A message that was just committed.
+    pub fn new(delivery: NewDelivery) -> Self {
+        Self {
+            sequence: delivery.sequence,
+            event: delivery.event,
+            event_type: delivery.event_type,
+            student: delivery.student,
+            sourced_id: delivery.sourced_id,
+            body: delivery.body,
+            tries: 0,
+            automatic_tries: 0,
+            trigger: Trigger::Automatic,
+            due_ms: 0,
+            first_try_ms: 0,
+        }
+    }
+
+    /// A message that was read back.
+    pub fn stored(open: OpenDelivery) -> Self {
+        Self {
+            tries: open.tries,
+            automatic_tries: open.automatic_tries,
+            trigger: open.trigger,
+            due_ms: open.due_ms,
+            first_try_ms: open.first_try_ms,
+            ..Self::new(open.delivery)
+        }
+    }
+
+    /// What it takes in memory.
+    pub fn size_bytes(&self) -> usize {
+        self.body.len() + OVERHEAD_BYTES
+    }
+}
+
+/// A message on its way, with the version of the connection that its attempt ends on.
+pub struct Claimed {
+    /// The lane's index in the scheduler.
+    pub lane: usize,
+    /// The message.
+    pub message: Message,
+    /// Where to, signed with what.
+    pub connection: Arc<Connection>,
+    /// Why this attempt is made.
+    pub trigger: Trigger,
+    /// The one trial of an open breaker, or a probe.
+    pub is_trial: bool,
+    /// When it was claimed, Unix ms.
+    pub at_ms: i64,
+}
+
+/// A claim that is not recorded yet.
+enum Claim {
+    InFlight,
+    /// Settled; a message that is tried again comes back once that is durable.
+    Unrecorded(Option<Message>),
+}
+
+struct Student {
+    head: u64,
+    waiting: BTreeMap<u64, Message>,
+}
+
+/// Open messages that are in the database only.
+struct Backlog {
+    /// All open ones from this sequence on.
+    from: u64,
+    /// More of them were committed since the last read began.
+    grew: bool,
+}
+
+/// What rests in the database while nothing can be sent: the row's state and reason.
+pub type Rest = (&'static str, &'static str);
+
+/// One school's lane.
+pub struct Lane {
+    /// The school.
+    pub school: SchoolId,
+    /// How to reach it; `None` until it was read.
+    pub connection: Option<Arc<Connection>>,
+    /// How that goes.
+    pub breaker: Breaker,
+    /// Whether a delivery may supersede a message that is parked alone.
+    pub has_parked_alone: bool,
+    /// Whether it has its place in the rotation.
+    pub in_rotation: bool,
+    /// Memory taken by what waits.
+    pub size_bytes: usize,
+    /// A page is being read.
+    pub loading: bool,
+    /// Rows are being put to rest.
+    pub resting: bool,
+    /// Rows from this sequence on are to be put to rest.
+    pub rest_from: Option<u64>,
+    in_flight: u32,
+    trial_under_way: bool,
+    messages: usize,
+    backlog: Option<Backlog>,
+    /// Grows with every reload: a page that was asked for before says nothing of how far the backlog was read.
+    generation: u64,
+    ready: BTreeMap<u64, Message>,
+    timers: BTreeMap<(i64, u64), Message>,
+    students: HashMap<StudentId, Student>,
+    claims: HashMap<u64, Claim>,
+    /// Claims that a reload met: their rows are read again once they are recorded.
+    suspects: Vec<u64>,
+    /// Recorded while a page was being read, which may still show them as they were.
+    recorded_meanwhile: Vec<u64>,
+}
+
+impl Lane {
+    /// A lane of which nothing is known yet.
+    pub fn new(school: SchoolId) -> Self {
+        Self {
+            school,
+            connection: None,
+            breaker: Breaker::default(),
+            has_parked_alone: false,
+            in_rotation: false,
+            size_bytes: 0,
+            loading: false,
+            resting: false,
+            rest_from: None,
+            in_flight: 0,
+            trial_under_way: false,
+            messages: 0,
+            backlog: Some(Backlog { from: 0, grew: true }),
+            generation: 0,
+            ready: BTreeMap::new(),
+            timers: BTreeMap::new(),
+            students: HashMap::new(),
+            claims: HashMap::new(),
+            suspects: Vec::new(),
+            recorded_meanwhile: Vec::new(),
+        }
+    }
+
+    /// Takes another version of the connection; an older one, read meanwhile, is ignored. Whatever staff changed is a
+    /// reason to try afresh.
+    pub fn set_connection(&mut self, stored: StoredConnection, now_ms: i64) {
+        let known = self.connection.as_ref().map(|connection| connection.version);
+        if known.is_some_and(|version| version >= stored.connection.version) {
+            return;
+        }
+        self.has_parked_alone |= stored.has_parked_alone;
+        self.breaker = match known {
+            None => stored.breaker,
+            Some(_) => Breaker { last_success_ms: self.breaker.last_success_ms, ..Breaker::default() },
+        };
+        self.connection = Some(stored.connection);
+        if !self.is_open(now_ms) {
+            self.forget_waiting();
+        }
+        self.rest_from = self.rest().map(|_| 0);
+    }
+
+    /// Whether messages may go out, apart from the breaker's timing.
+    pub fn is_open(&self, now_ms: i64) -> bool {
+        self.connection.as_ref().is_some_and(|connection| connection.can_send(now_ms))
+    }
+
+    /// How rows rest, where they do.
+    pub fn rest(&self) -> Option<Rest> {
+        match self.connection.as_ref()?.state {
+            ConnectionState::Held => Some((state::HELD, reason::GONE)),
+            ConnectionState::Active if self.breaker.health == Health::Down => {
+                Some((state::PARKED, reason::CONNECTION_DOWN))
+            }
+            _ => None,
+        }
+    }
+
+    /// Messages that wait in memory.
+    pub fn len(&self) -> usize {
+        self.messages
+    }
+
+    /// Whether everything open is in memory.
+    pub fn is_complete(&self) -> bool {
+        self.backlog.is_none()
+    }
+
+    /// Whether nothing is claimed that is not recorded.
+    pub fn is_settled(&self) -> bool {
+        self.claims.is_empty()
+    }
+
+    /// A delivery was committed. It is kept where `room` is left and nothing before it is in the database only.
+    pub fn committed(&mut self, delivery: NewDelivery, room: bool, now_ms: i64) {
+        if self.rest().is_some() {
+            self.rest_from = Some(self.rest_from.map_or(delivery.sequence, |from| from.min(delivery.sequence)));
+        }
+        match &mut self.backlog {
+            Some(backlog) => backlog.grew = true,
+            None if room && self.is_open(now_ms) => self.admit(Message::new(delivery), now_ms),
+            None => self.backlog = Some(Backlog { from: delivery.sequence, grew: true }),
+        }
+    }
+
+    fn admit(&mut self, message: Message, now_ms: i64) {
+        self.size_bytes += message.size_bytes();
+        self.messages += 1;
+        let Some(student) = self.students.get_mut(&message.student) else {
+            self.students.insert(message.student, Student { head: message.sequence, waiting: BTreeMap::new() });
+            return self.schedule(message, now_ms);
+        };
+        if message.sequence < student.head
+            && let Some(later) = self.ready.remove(&student.head)
+        {
+            // An earlier message came back: it goes first.
+            student.waiting.insert(later.sequence, later);
+            student.head = message.sequence;
+            return self.schedule(message, now_ms);
+        }
+        student.waiting.insert(message.sequence, message);
+    }
+
+    fn schedule(&mut self, message: Message, now_ms: i64) {
+        if message.due_ms > now_ms {
+            self.timers.insert((message.due_ms, message.sequence), message);
+        } else {
+            self.ready.insert(message.sequence, message);
+        }
+    }
+
+    /// From which sequence on a page is to be read, where there is one and memory is `low` enough.
+    pub fn wants_page(&self, low: usize, now_ms: i64) -> bool {
+        self.backlog.is_some() && !self.loading && self.messages <= low && self.is_open(now_ms)
+    }
+
+    /// Begins to read a page: from where, and the generation to hand back.
+    pub fn begin_page(&mut self) -> (u64, u64) {
+        self.loading = true;
+        self.recorded_meanwhile.clear();
+        let from = self.backlog.as_mut().map_or(0, |backlog| {
+            backlog.grew = false;
+            backlog.from
+        });
+        (from, self.generation)
+    }
+
+    /// Takes a page. `None` says that it could not be read: it is asked for again.
+    pub fn end_page(&mut self, generation: u64, page: Option<OpenPage>, now_ms: i64) {
+        self.loading = false;
+        let Some(page) = page else { return };
+        let recorded = std::mem::take(&mut self.recorded_meanwhile);
+        if self.is_open(now_ms) {
+            for open in page.deliveries {
+                let message = Message::stored(open);
+                if !self.holds(&message) && !recorded.contains(&message.sequence) {
+                    self.admit(message, now_ms);
+                }
+            }
+        } else {
+            return;
+        }
+        // A reload meanwhile set the start back: then it is read again from there.
+        if let Some(backlog) = &mut self.backlog
+            && generation == self.generation
+        {
+            backlog.from = page.reached;
+            if page.at_end && !backlog.grew {
+                self.backlog = None;
+            }
+        }
+    }
+
+    fn holds(&self, message: &Message) -> bool {
+        self.claims.contains_key(&message.sequence)
+            || self.students.get(&message.student).is_some_and(|student| {
+                student.head == message.sequence || student.waiting.contains_key(&message.sequence)
+            })
+    }
+
+    /// Rows changed by other hands: what waits is read again. What is claimed ends first.
+    pub fn reload(&mut self, now_ms: i64) {
+        self.suspects = self.claims.keys().copied().collect();
+        self.forget_waiting();
+        if self.breaker.health == Health::Down {
+            // Staff ask for something to be sent: the probe is not put off.
+            self.breaker.retry_at_ms = self.breaker.retry_at_ms.min(now_ms);
+        }
+    }
+
+    /// Leaves what waits to the database.
+    pub fn forget_waiting(&mut self) {
+        self.ready.clear();
+        self.timers.clear();
+        let claims = &self.claims;
+        self.students.retain(|_, student| {
+            student.waiting.clear();
+            claims.contains_key(&student.head)
+        });
+        (self.messages, self.size_bytes) = (0, 0);
+        self.read_again_from(0);
+    }
+
+    fn read_again_from(&mut self, sequence: u64) {
+        self.generation += 1;
+        let from = self.backlog.as_ref().map_or(sequence, |backlog| backlog.from.min(sequence));
+        self.backlog = Some(Backlog { from, grew: true });
+    }
+
+    /// Makes ready what is due.
+    pub fn wake(&mut self, now_ms: i64) {
+        while let Some(entry) = self.timers.first_entry() {
+            if entry.key().0 > now_ms {
+                break;
+            }
+            let message = entry.remove();
+            self.ready.insert(message.sequence, message);
+        }
+    }
+
+    /// Whether a message may go out now, at most `most` at once.
+    pub fn can_claim(&self, most: u32, now_ms: i64) -> bool {
+        if self.ready.is_empty() || !self.is_open(now_ms) {
+            return false;
+        }
+        match self.breaker.health {
+            Health::Ok => {
+                let limit = self.connection.as_ref().map_or(0, |connection| connection.max_in_flight);
+                self.in_flight < limit.min(most)
+            }
+            Health::Failing | Health::Down => !self.trial_under_way && now_ms >= self.breaker.retry_at_ms,
+        }
+    }
+
+    /// Takes the next message, where [`can_claim`](Self::can_claim).
+    pub fn claim(&mut self, lane: usize, now_ms: i64) -> Option<Claimed> {
+        let is_trial = self.breaker.health != Health::Ok;
+        let first = self.ready.range(if is_trial { self.breaker.next_from } else { 0 }..).next();
+        let sequence = *first.or_else(|| self.ready.first_key_value())?.0;
+        let connection = self.connection.clone()?;
+        let mut message = self.ready.remove(&sequence)?;
+        self.messages -= 1;
+        self.size_bytes -= message.size_bytes();
+        self.in_flight += 1;
+        self.trial_under_way |= is_trial;
+        self.claims.insert(sequence, Claim::InFlight);
+        if message.first_try_ms == 0 {
+            message.first_try_ms = now_ms;
+        }
+        let trigger = match message.trigger {
+            Trigger::Automatic if self.breaker.health == Health::Down => Trigger::Probe,
+            other => other,
+        };
+        Some(Claimed { lane, message, connection, trigger, is_trial, at_ms: now_ms })
+    }
+
+    /// Settles a claim. Answers what follows, and the message's own record.
+    pub fn settle(&mut self, claimed: Claimed, outcome: &Outcome, now_ms: i64, jitter: f64) -> Settlement {
+        let mut message = claimed.message;
+        let attempted = Attempted {
+            sequence: message.sequence,
+            trigger: claimed.trigger,
+            try_number: message.tries + 1,
+            automatic_tries: message.automatic_tries,
+            first_try_ms: message.first_try_ms,
+            is_trial: claimed.is_trial,
+        };
+        let mut settled = settle(&attempted, outcome, &claimed.connection.retry, &self.breaker, now_ms, jitter);
+        self.in_flight -= 1;
+        self.trial_under_way &= !claimed.is_trial;
+        let went_down = settled.breaker.health == Health::Down && self.breaker.health != Health::Down;
+        let is_current = self.connection.as_ref().is_some_and(|known| known.version == claimed.connection.version);
+        if !is_current {
+            // An attempt on an earlier version of the connection says nothing of this one.
+            settled.breaker = self.breaker.clone();
+            if matches!(settled.fate, Fate::Held | Fate::Parked(reason::CONNECTION_DOWN)) {
+                settled.fate = Fate::Retry(now_ms);
+            }
+        } else {
+            self.breaker = settled.breaker.clone();
+            if went_down {
+                self.forget_waiting();
+                self.rest_from = Some(0);
+            }
+            if settled.fate == Fate::Held {
+                self.hold();
+            }
+        }
+        message.tries += 1;
+        message.automatic_tries = settled.automatic_tries;
+        message.trigger = Trigger::Automatic;
+        let (sequence, student) = (message.sequence, message.student);
+        let kept = match settled.fate {
+            Fate::Retry(at_ms) => {
+                message.due_ms = at_ms;
+                Some(message)
+            }
+            fate => {
+                self.has_parked_alone |= fate == Fate::Parked(reason::EXHAUSTED);
+                None
+            }
+        };
+        if kept.is_none() {
+            self.release(student, now_ms);
+        }
+        self.claims.insert(sequence, Claim::Unrecorded(kept));
+        settled
+    }
+
+    /// Nothing more goes out until staff resume it; the row follows with the record.
+    fn hold(&mut self) {
+        if let Some(connection) = &self.connection {
+            let held = Connection { state: ConnectionState::Held, ..Connection::clone(connection) };
+            self.connection = Some(Arc::new(held));
+        }
+        self.forget_waiting();
+        self.rest_from = Some(0);
+    }
+
+    /// The student's next message has its turn.
+    fn release(&mut self, student: StudentId, now_ms: i64) {
+        let Some(entry) = self.students.get_mut(&student) else { return };
+        match entry.waiting.pop_first() {
+            Some((sequence, message)) => {
+                entry.head = sequence;
+                self.schedule(message, now_ms);
+            }
+            None => {
+                self.students.remove(&student);
+            }
+        }
+    }
+
+    /// A settled claim is durable. `lost` says that its row was no longer ours.
+    pub fn recorded(&mut self, sequence: u64, student: Option<StudentId>, lost: bool, now_ms: i64) {
+        let kept = match self.claims.remove(&sequence) {
+            Some(Claim::Unrecorded(kept)) => kept,
+            Some(Claim::InFlight) | None => return,
+        };
+        if self.loading {
+            self.recorded_meanwhile.push(sequence);
+        }
+        let suspect = self.suspects.iter().position(|suspect| *suspect == sequence);
+        if let Some(index) = suspect {
+            self.suspects.swap_remove(index);
+            self.read_again_from(sequence);
+        }
+        let Some(message) = kept else { return };
+        let forgotten = !self.is_open(now_ms) || self.breaker.health == Health::Down;
+        if lost || forgotten || suspect.is_some() {
+            if let Some(student) = student {
+                self.release(student, now_ms);
+            }
+            if forgotten {
+                self.read_again_from(sequence);
+                self.rest_from = self.rest().map(|_| sequence.min(self.rest_from.unwrap_or(sequence)));
+            }
+        } else {
+            self.size_bytes += message.size_bytes();
+            self.messages += 1;
+            self.schedule(message, now_ms);
+        }
+    }
+
+    /// When something is due next, Unix ms; `None` where only an event from outside moves it.
+    pub fn next_due_ms(&self, now_ms: i64) -> Option<i64> {
+        match self.connection.as_ref()?.state {
+            ConnectionState::Paused(until) => return until,
+            ConnectionState::Closed | ConnectionState::Held => return None,
+            ConnectionState::Active => {}
+        }
+        let timer = self.timers.first_key_value().map(|((due_ms, _), _)| *due_ms);
+        if self.breaker.health == Health::Ok || self.trial_under_way {
+            return timer;
+        }
+        let first = if self.ready.is_empty() { timer? } else { now_ms };
+        Some(first.max(self.breaker.retry_at_ms))
+    }
+}
