@@ -145,6 +145,8 @@ pub struct Lane {
     pub loading: bool,
     /// Rows are being put to rest.
     pub resting: bool,
+    /// The end of a pause that is over was asked for.
+    pub pause_ended: bool,
     /// Rows from this sequence on are to be put to rest.
     pub rest_from: Option<u64>,
     in_flight: u32,
@@ -175,6 +177,7 @@ impl Lane {
             size_bytes: 0,
             loading: false,
             resting: false,
+            pause_ended: false,
             rest_from: None,
             in_flight: 0,
             trial_under_way: false,
@@ -203,6 +206,7 @@ impl Lane {
             Some(_) => Breaker { last_success_ms: self.breaker.last_success_ms, ..Breaker::default() },
         };
         self.connection = Some(stored.connection);
+        self.pause_ended = false;
         if !self.is_open(now_ms) {
             self.forget_waiting();
         }
@@ -245,10 +249,12 @@ impl Lane {
         if self.rest().is_some() {
             self.rest_from = Some(self.rest_from.map_or(delivery.sequence, |from| from.min(delivery.sequence)));
         }
-        match &mut self.backlog {
-            Some(backlog) => backlog.grew = true,
-            None if room && self.is_open(now_ms) => self.admit(Message::new(delivery), now_ms),
-            None => self.backlog = Some(Backlog { from: delivery.sequence, grew: true }),
+        if let Some(backlog) = &mut self.backlog {
+            backlog.grew = true;
+        } else if room && self.is_open(now_ms) {
+            self.admit(Message::new(delivery), now_ms);
+        } else {
+            self.backlog = Some(Backlog { from: delivery.sequence, grew: true });
         }
     }
 

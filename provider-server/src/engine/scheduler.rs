@@ -242,9 +242,6 @@ impl Scheduler {
             self.dues.pop_first();
             self.lane_dues[lane] = None;
             self.touched.push(lane);
-            if let Some(ConnectionState::Paused(_)) = self.lanes[lane].connection.as_ref().map(|c| c.state) {
-                actions.pauses.push(self.lanes[lane].school);
-            }
         }
         for lane in std::mem::take(&mut self.touched) {
             self.lanes[lane].wake(now_ms);
@@ -275,6 +272,14 @@ impl Scheduler {
         {
             lane.resting = true;
             actions.rests.push(RestRequest { lane: index, school: lane.school, rest, from });
+        }
+        let state = lane.connection.as_ref().map(|connection| connection.state);
+        if let Some(ConnectionState::Paused(Some(until_ms))) = state
+            && until_ms <= now_ms
+            && !lane.pause_ended
+        {
+            lane.pause_ended = true;
+            actions.pauses.push(lane.school);
         }
         // A due time that has come is handled by the rotation; only a later one needs a timer.
         let due = lane.next_due_ms(now_ms).filter(|due_ms| *due_ms > now_ms);
