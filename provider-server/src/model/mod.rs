@@ -6,6 +6,7 @@ pub mod change;
 pub mod connection;
 pub mod connection_test;
 pub mod delivery;
+pub mod explanation;
 pub mod outcome;
 pub mod projection;
 pub mod retry;
