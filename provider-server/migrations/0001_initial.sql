@@ -220,6 +220,8 @@ CREATE TABLE attempts (
     try_number BIGINT NOT NULL,
     status TEXT NOT NULL,
     cause TEXT NOT NULL DEFAULT '',
+    -- A word that narrows the cause, for the explanation: expired, wrong_name, refused, …
+    detail TEXT NOT NULL DEFAULT '',
     code BIGINT NOT NULL DEFAULT 0,
     latency_us BIGINT NOT NULL DEFAULT 0,
     first_byte_us BIGINT NOT NULL DEFAULT 0,

@@ -8,6 +8,7 @@ pub mod config;
 mod control;
 pub mod ctl;
 mod data_dir;
+pub mod engine;
 pub mod error;
 pub mod exit;
 pub mod grpc;
