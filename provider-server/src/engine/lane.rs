@@ -203,7 +203,7 @@ impl Lane {
         self.has_parked_alone |= stored.has_parked_alone;
         self.breaker = match known {
             None => stored.breaker,
-            Some(_) => Breaker { last_success_ms: self.breaker.last_success_ms, ..Breaker::default() },
+            Some(_) => Breaker::stored(Health::Ok, 0, 0, self.breaker.last_success_ms),
         };
         self.connection = Some(stored.connection);
         self.pause_ended = false;
