@@ -7,6 +7,7 @@ pub mod connection;
 pub mod connection_test;
 pub mod delivery;
 pub mod explanation;
+pub mod log_filter;
 pub mod outcome;
 pub mod projection;
 pub mod retry;

@@ -11,6 +11,7 @@ pub mod deliveries;
 pub mod housekeeping;
 pub mod keys;
 pub mod limits;
+pub mod log;
 pub mod meta;
 pub mod record;
 pub mod roster;
