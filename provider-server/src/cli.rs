@@ -4,8 +4,11 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::config::{Config, Environment, Written};
-use crate::exit::Failure;
+use crate::{
+    config::{Config, Environment, Written},
+    ctl::Ctl,
+    exit::Failure,
+};
 
 /// Accepts changes of students durably and delivers each to the schools concerned, signed.
 #[derive(Parser)]
@@ -39,6 +42,8 @@ pub enum Command {
     /// Checks the database
     #[command(subcommand)]
     Db(DbCommand),
+    /// Administers a running server over gRPC
+    Ctl(Box<Ctl>),
 }
 
 /// Settings that every command takes.

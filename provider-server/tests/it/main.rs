@@ -1,6 +1,5 @@
 //! One integration binary: every module goes through a real door of the server to a real database.
 
 mod changes;
-mod support;
 mod oneroster;
-
+mod support;
