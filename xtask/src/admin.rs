@@ -102,39 +102,45 @@ impl Admin {
     }
 
     /// Streams changes, whose keys make them safe to repeat, until every one is acknowledged; answers the events made.
+    /// Each change names the district, because after a lost connection any of them may be a stream's first.
     pub async fn apply(&self, changes: Vec<pb::Change>) -> Result<u64> {
-        let mut left = changes;
-        let (mut events, deadline) = (0, Instant::now() + PATIENCE);
-        while !left.is_empty() {
-            let stream = tokio_stream::iter(left.clone());
-            let ended = match self.students().apply(stream).await {
-                Err(status) => Err(status),
-                Ok(acks) => {
-                    let mut acks = acks.into_inner();
-                    loop {
-                        match acks.next().await {
-                            None => break Ok(()),
-                            Some(Err(status)) => break Err(status),
-                            Some(Ok(ack)) if ack.code != 0 => bail!("change {} was refused: {}", ack.tag, ack.error),
-                            Some(Ok(ack)) => {
-                                events += u64::from(ack.events);
-                                left.retain(|change| change.tag != ack.tag);
-                                // The first of a stream names the district.
-                            }
-                        }
-                    }
-                }
+        let (mut done, mut events, deadline) = (0, 0, Instant::now() + PATIENCE);
+        while done < changes.len() {
+            let status = match self.apply_from(&changes, &mut done, &mut events).await? {
+                None if done == changes.len() => break,
+                None => bail!("the stream ended with {} changes unanswered", changes.len() - done),
+                Some(status) => status,
             };
-            match ended {
-                Ok(()) if left.is_empty() => break,
-                Ok(()) => bail!("the stream ended with {} changes unanswered", left.len()),
-                Err(status) if is_connection_loss(&status) && Instant::now() < deadline => {
-                    tokio::time::sleep(RETRY_WAIT).await;
-                }
-                Err(status) => return Err(status.into()),
+            if !is_connection_loss(&status) || Instant::now() > deadline {
+                bail!("{}: {}", status.code(), status.message());
             }
+            tokio::time::sleep(RETRY_WAIT).await;
         }
         Ok(events)
+    }
+
+    /// One stream, until it ends or breaks; acks come in the order of the changes.
+    async fn apply_from(&self, changes: &[pb::Change], done: &mut usize, events: &mut u64) -> Result<Option<Status>> {
+        let left = changes[*done..].to_vec();
+        let mut acks = match self.students().apply(tokio_stream::iter(left)).await {
+            Ok(acks) => acks.into_inner(),
+            Err(status) => return Ok(Some(status)),
+        };
+        while let Some(ack) = acks.next().await {
+            match ack {
+                Err(status) => return Ok(Some(status)),
+                Ok(ack) if ack.code != 0 => bail!("change {} was refused: {}", ack.tag, ack.error),
+                Ok(ack) => {
+                    let expected = changes.get(*done).map(|change| change.tag);
+                    if expected != Some(ack.tag) {
+                        bail!("change {expected:?} was to be answered, but {} was", ack.tag);
+                    }
+                    *done += 1;
+                    *events += u64::from(ack.events);
+                }
+            }
+        }
+        Ok(None)
     }
 }
 

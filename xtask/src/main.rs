@@ -9,16 +9,28 @@ mod progress;
 mod provider;
 mod receiver;
 mod setup;
+mod test;
 
 use std::process::ExitCode;
 
 use clap::Parser;
 
 #[derive(Parser)]
-#[command(name = "cargo xtask", bin_name = "cargo xtask", about = "Sets up, tries and measures Rollcall")]
+#[command(
+    name = "cargo xtask",
+    bin_name = "cargo xtask",
+    about = "Sets up, tries and measures Rollcall",
+    after_help = "Examples:
+  cargo xtask test
+  cargo xtask test --only rust
+  cargo xtask demo
+  cargo xtask demo --exit --students 20000 --kill provider --kills 5"
+)]
 enum Task {
-    /// Shows the whole flow: a provider, a receiver per school, a roster, changes, failures, equal rosters.
+    /// Shows the whole flow: a provider, a receiver per school, a roster, changes, failures, equal rosters
     Demo(demo::Demo),
+    /// Sets up what tests need, then checks everything: formatting, lints, tests, end-to-end flows
+    Test(test::Test),
 }
 
 fn main() -> ExitCode {
@@ -27,12 +39,13 @@ fn main() -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => {
             eprintln!("error: no runtime: {error}");
-            return ExitCode::FAILURE;
+            return ExitCode::from(70);
         }
     };
     let outcome = runtime.block_on(async {
         match task {
             Task::Demo(demo) => demo.run().await,
+            Task::Test(test) => test.run().await,
         }
     });
     // Threads that wait for a terminal or a file must not hold up the end.

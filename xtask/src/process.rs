@@ -4,16 +4,24 @@
 use std::{
     ffi::OsString,
     fs::{self, OpenOptions},
-    os::unix::process::ExitStatusExt,
+    io::Write,
+    os::unix::{fs::OpenOptionsExt, process::ExitStatusExt},
     path::{Path, PathBuf},
     process::Stdio,
     time::Duration,
 };
 
 use anyhow::{Context, Result, bail};
+use rand::RngExt;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
-use tokio::process::{Child, Command};
+use sha2::{Digest, Sha256};
+use tokio::{
+    process::{Child, Command},
+    signal::unix::{SignalKind, signal},
+};
+
+use crate::setup;
 
 /// From the start to the ready file.
 const READY_TIMEOUT: Duration = Duration::from_secs(120);
@@ -43,7 +51,7 @@ impl Launch {
             _ => {}
         }
         let log = OpenOptions::new().create(true).append(true).open(&self.log)?;
-        let mut command = command(&self.program);
+        let mut command = guarded(&self.program);
         command
             .args(&self.arguments)
             .arg("--ready-json")
@@ -120,18 +128,62 @@ impl Process {
     }
 }
 
+/// As [`command`], for a server: the kernel ends it when we end, even by kill -9.
+fn guarded(program: &Path) -> Command {
+    // It becomes the server by exec, so that the process number is the server's.
+    match setup::find("setpriv") {
+        None => command(program),
+        Some(setpriv) => {
+            let mut command = command(&setpriv);
+            command.args(["--pdeathsig", "KILL"]).arg(program);
+            command
+        }
+    }
+}
+
 /// A command of the product, without the settings of whoever runs us.
 pub fn command(program: &Path) -> Command {
     let mut command = Command::new(program);
     for (name, _) in std::env::vars_os() {
         let text = name.to_string_lossy();
-        if text.starts_with("ROLLCALL_") || ["DATABASE_URL", "WEBHOOK_ENCRYPTION_KEY", "WEBHOOK_SECRET"].contains(&&*text)
+        if text.starts_with("ROLLCALL_")
+            || ["DATABASE_URL", "WEBHOOK_ENCRYPTION_KEY", "WEBHOOK_SECRET"].contains(&&*text)
         {
             command.env_remove(&name);
         }
     }
     command.stdin(Stdio::null()).kill_on_drop(true);
     command
+}
+
+/// Until Ctrl-C or SIGTERM; answers which.
+pub async fn interrupted() -> &'static str {
+    let terminated = async {
+        match signal(SignalKind::terminate()) {
+            Ok(mut signal) => signal.recv().await,
+            Err(_) => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => "Ctrl-C",
+        _ = terminated => "SIGTERM",
+    }
+}
+
+/// A file for our eyes only.
+pub fn write_private(path: &Path, text: &str) -> Result<()> {
+    let mut file = OpenOptions::new().create_new(true).write(true).mode(0o600).open(path)?;
+    writeln!(file, "{text}").with_context(|| format!("cannot write {}", path.display()))
+}
+
+/// Random letters and digits.
+pub fn random_text(length: usize) -> String {
+    rand::rng().sample_iter(rand::distr::Alphanumeric).take(length).map(char::from).collect()
+}
+
+/// An idempotency key, which has at most 128 characters, of any text.
+pub fn short_key(text: &str) -> String {
+    Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The end of a log.

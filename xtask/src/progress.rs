@@ -36,7 +36,8 @@ impl Progress {
         let clear = if std::mem::take(&mut state.drawn) { "\r\x1b[K" } else { "" };
         state.told = Instant::now();
         // Nobody to tell is no reason to stop.
-        let _ = writeln!(std::io::stderr(), "{clear}[{:6.1} s] {}", self.started.elapsed().as_secs_f64(), text.as_ref());
+        let _ =
+            writeln!(std::io::stderr(), "{clear}[{:6.1} s] {}", self.started.elapsed().as_secs_f64(), text.as_ref());
     }
 
     /// How far the step is.

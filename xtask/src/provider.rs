@@ -16,8 +16,7 @@ pub struct Provider {
     launch: Launch,
     /// None while it is down.
     process: Mutex<Option<Process>>,
-    program: PathBuf,
-    pub data_dir: PathBuf,
+    pub program: PathBuf,
     /// `host:port` of gRPC; the same after each start.
     pub server: String,
     pub pin: Pin,
@@ -50,7 +49,6 @@ impl Provider {
             launch,
             process: Mutex::new(Some(process)),
             program: binaries.provider.clone(),
-            data_dir,
             server,
             pin: text(&ready, "pin")?.parse()?,
             owner_code_file: text(&ready, "owner_code_file")?.into(),

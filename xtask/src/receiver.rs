@@ -6,7 +6,6 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail};
-use rustix::process::Signal;
 use tokio::sync::Mutex;
 
 use crate::{
@@ -19,8 +18,8 @@ pub struct Receiver {
     launch: Launch,
     /// None while it is down. Held for as long as somebody keeps it from running, so that two troubles do not mix.
     pub process: Mutex<Option<Process>>,
-    program: PathBuf,
-    data_dir: PathBuf,
+    pub program: PathBuf,
+    pub data_dir: PathBuf,
     key_file: PathBuf,
     /// Where the provider sends to; the same after each start.
     pub url: String,
@@ -107,11 +106,6 @@ impl Receiver {
             *process = Some(self.launch.start().await?.0);
         }
         Ok(())
-    }
-
-    /// Freezes or thaws it: connections are accepted by the system, but nobody answers.
-    pub fn signal(&self, process: &Option<Process>, signal: Signal) -> Result<()> {
-        process.as_ref().context("the receiver is down")?.signal(signal)
     }
 
     /// A clean stop.

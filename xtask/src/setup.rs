@@ -19,6 +19,16 @@ pub struct Need {
 pub const C_COMPILER: Need =
     Need { program: "cc", package: "build-essential", why: "SQLite and the cryptography are compiled from C" };
 
+/// For a keychain in a test, each in a session of its own.
+pub const KEYCHAIN: [Need; 3] = [
+    Need { program: "dbus-run-session", package: "dbus", why: "the keychain's tests need a session bus" },
+    Need { program: "gnome-keyring-daemon", package: "gnome-keyring", why: "the keychain's tests need a keychain" },
+    Need { program: "secret-tool", package: "libsecret-tools", why: "the keychain's tests read what was written" },
+];
+
+/// For the consoles.
+pub const NODE: Need = Need { program: "npm", package: "npm", why: "the consoles are built with Node" };
+
 /// Installs what is missing; says so.
 pub fn ensure(needs: &[Need]) -> Result<()> {
     let missing: Vec<&Need> = needs.iter().filter(|need| find(need.program).is_none()).collect();
@@ -44,12 +54,15 @@ pub fn find(program: &str) -> Option<PathBuf> {
 }
 
 fn apt(arguments: &[&str]) -> Result<()> {
-    let mut command = if find("sudo").is_some() && env::var("USER").is_ok_and(|user| user != "root") {
+    let mut command = if rustix::process::geteuid().is_root() {
+        Command::new("apt-get")
+    } else if find("sudo").is_some() {
         let mut command = Command::new("sudo");
-        command.arg("apt-get");
+        // Never asks: nobody may be there to answer.
+        command.args(["-n", "apt-get"]);
         command
     } else {
-        Command::new("apt-get")
+        bail!("installing needs root: run `apt-get {}` as root, then this again", arguments.join(" "));
     };
     let status = command
         .args(["-o", "DPkg::Lock::Timeout=600", "-q"])
@@ -60,7 +73,10 @@ fn apt(arguments: &[&str]) -> Result<()> {
         .status()
         .context("apt-get does not start")?;
     if !status.success() {
-        bail!("apt-get {} failed: its messages stand above", arguments.join(" "));
+        bail!(
+            "apt-get {} failed, its messages stand above; run it as root yourself, then this again",
+            arguments.join(" ")
+        );
     }
     Ok(())
 }
