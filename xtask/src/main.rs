@@ -2,6 +2,7 @@
 //! is decided here.
 
 mod admin;
+mod bench;
 mod build;
 mod demo;
 mod process;
@@ -24,11 +25,17 @@ use clap::Parser;
   cargo xtask test
   cargo xtask test --only rust
   cargo xtask demo
+  cargo xtask bench --row 1 --json bench.json
   cargo xtask demo --exit --students 20000 --kill provider --kills 5"
 )]
 enum Task {
     /// Shows the whole flow: a provider, a receiver per school, a roster, changes, failures, equal rosters
     Demo(demo::Demo),
+    /// Measures throughput, latency and memory beside the machine's limits in the same run
+    Bench(bench::Bench),
+    /// Where the bench's messages end
+    #[command(hide = true)]
+    Sink(bench::sink::SinkProcess),
     /// Sets up what tests need, then checks everything: formatting, lints, tests, end-to-end flows
     Test(test::Test),
 }
@@ -45,6 +52,8 @@ fn main() -> ExitCode {
     let outcome = runtime.block_on(async {
         match task {
             Task::Demo(demo) => demo.run().await,
+            Task::Bench(bench) => bench.run().await,
+            Task::Sink(sink) => sink.run().await,
             Task::Test(test) => test.run().await,
         }
     });

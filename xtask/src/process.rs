@@ -36,6 +36,8 @@ const LOG_LINES: usize = 15;
 pub struct Launch {
     pub program: PathBuf,
     pub arguments: Vec<OsString>,
+    /// Beside what we have ourselves.
+    pub environment: Vec<(OsString, OsString)>,
     /// Where it writes where it serves; passed as `--ready-json`.
     pub ready: PathBuf,
     /// Its stdout and stderr, appended.
@@ -54,6 +56,7 @@ impl Launch {
         let mut command = guarded(&self.program);
         command
             .args(&self.arguments)
+            .envs(self.environment.iter().map(|(name, value)| (name, value)))
             .arg("--ready-json")
             .arg(&self.ready)
             .stdout(log.try_clone()?)

@@ -39,6 +39,7 @@ impl Provider {
         let mut launch = Launch {
             program: binaries.provider.clone(),
             arguments: arguments("127.0.0.1:0"),
+            environment: Vec::new(),
             ready: folder.join("provider.ready.json"),
             log: folder.join("provider.log"),
         };

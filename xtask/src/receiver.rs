@@ -39,6 +39,7 @@ impl Receiver {
         let mut launch = Launch {
             program: binaries.school.clone(),
             arguments: arguments("127.0.0.1:0"),
+            environment: Vec::new(),
             ready: folder.join(format!("{name}.ready.json")),
             log: folder.join(format!("{name}.log")),
         };
