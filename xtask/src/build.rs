@@ -31,6 +31,11 @@ pub fn root() -> PathBuf {
     Path::new(&manifest).parent().expect("xtask is a folder of the repository").to_owned()
 }
 
+/// Where cargo builds, and what else is made goes.
+pub fn target() -> PathBuf {
+    env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), |folder| root().join(folder))
+}
+
 /// `cargo` in the repository.
 pub fn cargo() -> Command {
     let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));

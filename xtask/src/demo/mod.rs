@@ -20,6 +20,7 @@ use crate::{
     setup,
 };
 
+pub use self::schools::connect;
 use self::{schools::DemoSchool, trouble::Killer};
 
 /// Schools of a generated roster.

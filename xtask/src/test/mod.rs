@@ -1,6 +1,7 @@
 //! `cargo xtask test`: everything that must hold before a change is merged, section by section.
 
 mod e2e;
+mod receivers;
 mod run;
 mod ui;
 
