@@ -101,12 +101,13 @@ pub async fn start(config: Config, clock: Arc<dyn Clock>, entropy: Entropy) -> R
     let (grpc, ops) = (local(&grpc_listener)?, local(&ops_listener)?);
 
     let (metrics, stop, tasks) = (Metrics::default(), Stop::default(), TaskTracker::new());
-    let Workers { tester, vet_url } =
+    let Workers { imports, tester, vet_url } =
         workers::start_workers(&store, committed, &config, &[grpc, ops], &metrics, &stop.begun, &tasks);
     let sessions = Sessions::new(store.clone());
     let services = Services {
         store: store.clone(),
         changes: ChangeQueue::start(store.clone()),
+        imports,
         tester,
         vet_url,
         sessions: sessions.clone(),

@@ -3,6 +3,7 @@
 
 pub mod auth;
 mod convert;
+mod imports;
 mod log;
 mod sessions;
 mod staff;
@@ -12,14 +13,15 @@ mod students;
 use std::{path::PathBuf, sync::Arc};
 
 use rollcall_proto::provider::v1::{
-    log_service_server::LogServiceServer, staff_service_server::StaffServiceServer,
-    student_service_server::StudentServiceServer,
+    import_service_server::ImportServiceServer, log_service_server::LogServiceServer,
+    staff_service_server::StaffServiceServer, student_service_server::StudentServiceServer,
 };
 use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 
 use crate::{
     error::Refusal,
+    import::Imports,
     model::connection_test::ConnectionTester,
     passwords::Passwords,
     store::{Store, changes::ChangeQueue},
@@ -38,6 +40,8 @@ pub struct Services {
     pub store: Store,
     /// The door for changes of students.
     pub changes: ChangeQueue,
+    /// Imports of rosters.
+    pub imports: Imports,
     /// Tries connections.
     pub tester: Arc<dyn ConnectionTester>,
     /// The egress policy.
@@ -59,9 +63,15 @@ pub struct Services {
 /// All services, without the check of `auth::AuthLayer`, which the server adds around them.
 pub fn routes(services: &Services) -> Routes {
     let students = students::Students { store: services.store.clone(), changes: services.changes.clone() };
+    let imports = imports::ImportApi {
+        store: services.store.clone(),
+        imports: services.imports.clone(),
+        stopping: services.stopping.clone(),
+    };
     // One line for each service.
     Routes::default()
         .add_service(StudentServiceServer::new(students))
         .add_service(StaffServiceServer::new(staff::StaffApi::new(services.clone())))
+        .add_service(ImportServiceServer::new(imports))
         .add_service(LogServiceServer::new(log::LogApi::new(services.clone())))
 }

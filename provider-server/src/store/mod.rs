@@ -9,6 +9,7 @@ pub mod connections;
 pub mod db;
 pub mod deliveries;
 pub mod housekeeping;
+pub mod imports;
 pub mod keys;
 pub mod limits;
 pub mod log;

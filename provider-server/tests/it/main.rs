@@ -2,5 +2,6 @@
 
 mod changes;
 mod engine;
+mod imports;
 mod oneroster;
 mod support;
