@@ -8,7 +8,7 @@ use rollcall_proto::id::DistrictId;
 use sha2::Sha256;
 
 use super::{
-    Conn, Shared, StoreError, Tx, Value,
+    Conn, Shared, Store, StoreError, Tx, Value,
     keys::{KeyCache, derive_mac_key},
 };
 
@@ -124,11 +124,28 @@ pub struct Verdict {
 
 /// Recomputes every chain from its rows and compares each head.
 pub async fn verify(conn: &mut Conn, shared: &Shared) -> Result<Verdict, StoreError> {
+    verify_chains(conn, shared, None).await
+}
+
+/// The same beside a running server: over one snapshot, so that what is appended meanwhile is no break. `chains` narrows
+/// it. Must run to its end: see [`Conn::end_snapshot`].
+pub async fn verify_now(store: &Store, chains: Option<Vec<String>>) -> Result<Verdict, StoreError> {
+    let mut conn = store.reader().await?;
+    conn.begin_snapshot().await?;
+    let verdict = verify_chains(&mut conn, store.shared(), chains.as_deref()).await;
+    conn.end_snapshot().await?;
+    verdict
+}
+
+async fn verify_chains(conn: &mut Conn, shared: &Shared, only: Option<&[String]>) -> Result<Verdict, StoreError> {
     let key = derive_mac_key(&shared.keys.get(conn, SCOPE).await?, "audit rows");
     let mut verdict = Verdict { entries: 0, first_break: None };
     let sql = "SELECT chain FROM audit_heads UNION SELECT DISTINCT chain FROM audit ORDER BY 1";
     for mut row in conn.query(sql, vec![]).await? {
         let chain: String = row.take(0)?;
+        if only.is_some_and(|only| !only.contains(&chain)) {
+            continue;
+        }
         let found = verify_chain(conn, &key, &chain, &mut verdict.entries).await?;
         verdict.first_break = verdict.first_break.or(found);
     }
@@ -182,6 +199,37 @@ async fn verify_chain(
         return Ok(Some(format!("chain {chain}: it ends at row {number}, but its head says {entries}")));
     }
     Ok(None)
+}
+
+/// A kept act.
+#[allow(missing_docs)]
+pub struct Entry {
+    /// Its place in its chain, from 1.
+    pub number: u64,
+    pub at_ms: i64,
+    pub actor: String,
+    pub act: String,
+    pub subject: String,
+    pub detail: String,
+}
+
+/// A page of a chain, newest first, below a number.
+pub async fn page(conn: &mut Conn, chain: &str, before: Option<u64>, limit: i64) -> Result<Vec<Entry>, StoreError> {
+    let sql = "SELECT number, at_ms, actor, act, subject, detail FROM audit
+               WHERE chain = $1 AND number < $2 ORDER BY number DESC LIMIT $3";
+    let before = before.and_then(|before| i64::try_from(before).ok()).unwrap_or(i64::MAX);
+    let rows = conn.query(sql, vec![chain.to_owned().into(), before.into(), limit.into()]).await?;
+    let entry = |mut row: super::Row| {
+        Ok(Entry {
+            number: row.take(0)?,
+            at_ms: row.take(1)?,
+            actor: row.take(2)?,
+            act: row.take(3)?,
+            subject: row.take(4)?,
+            detail: row.take(5)?,
+        })
+    };
+    rows.into_iter().map(entry).collect()
 }
 
 /// The newest row of a chain.

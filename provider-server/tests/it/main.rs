@@ -3,4 +3,5 @@
 mod changes;
 mod engine;
 mod oneroster;
+mod platform;
 mod support;
