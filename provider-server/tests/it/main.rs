@@ -1,5 +1,6 @@
 //! One integration binary: every module goes through a real door of the server to a real database.
 
 mod changes;
+mod log;
 mod oneroster;
 mod support;
