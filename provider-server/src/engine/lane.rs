@@ -6,12 +6,9 @@ use std::{
     sync::Arc,
 };
 
-use bytes::Bytes;
-use rollcall_proto::{
-    id::{EventId, SchoolId, StudentId},
-    webhook::event::EventType,
-};
+use rollcall_proto::id::{SchoolId, StudentId};
 
+use super::message::{Claimed, Message};
 use crate::{
     model::{
         breaker::{Breaker, Health},
@@ -20,95 +17,28 @@ use crate::{
         outcome::Outcome,
         settlement::{Attempted, Fate, Settlement, settle},
     },
-    store::deliveries::{OpenDelivery, OpenPage},
+    store::deliveries::OpenPage,
 };
 
-/// What a message takes in memory beside its body, in bytes.
-const OVERHEAD_BYTES: usize = 320;
-
-/// A message in memory.
-pub struct Message {
-    /// Its place in the school's sequence.
-    pub sequence: u64,
-    /// Its id.
-    pub event: EventId,
-    /// Its type.
-    pub event_type: EventType,
-    /// Its student.
-    pub student: StudentId,
-    /// OneRoster's key of the student.
-    pub sourced_id: Box<str>,
-    /// What is signed and sent.
-    pub body: Bytes,
-    /// Tries made, over all triggers.
-    pub tries: u32,
-    /// Of them the automatic ones.
-    pub automatic_tries: u32,
-    /// Why the next try is made.
-    pub trigger: Trigger,
-    /// When the next try is due.
-    pub due_ms: i64,
-    /// When it was first tried; 0 where it never was.
-    pub first_try_ms: i64,
-}
-
-impl Message {
-    /// A message that was just committed.
-    pub fn new(delivery: NewDelivery) -> Self {
-        Self {
-            sequence: delivery.sequence,
-            event: delivery.event,
-            event_type: delivery.event_type,
-            student: delivery.student,
-            sourced_id: delivery.sourced_id,
-            body: delivery.body,
-            tries: 0,
-            automatic_tries: 0,
-            trigger: Trigger::Automatic,
-            due_ms: 0,
-            first_try_ms: 0,
-        }
-    }
-
-    /// A message that was read back.
-    pub fn stored(open: OpenDelivery) -> Self {
-        Self {
-            tries: open.tries,
-            automatic_tries: open.automatic_tries,
-            trigger: open.trigger,
-            due_ms: open.due_ms,
-            first_try_ms: open.first_try_ms,
-            ..Self::new(open.delivery)
-        }
-    }
-
-    /// What it takes in memory.
-    pub fn size_bytes(&self) -> usize {
-        self.body.len() + OVERHEAD_BYTES
-    }
-}
-
-/// A message on its way, with the version of the connection that its attempt ends on.
-pub struct Claimed {
-    /// The lane's index in the scheduler.
-    pub lane: usize,
-    /// The message.
-    pub message: Message,
-    /// Where to, signed with what.
-    pub connection: Arc<Connection>,
-    /// Why this attempt is made.
-    pub trigger: Trigger,
-    /// The one trial of an open breaker, or a probe.
-    pub is_trial: bool,
-    /// When it was claimed, Unix ms.
-    pub at_ms: i64,
-}
+/// Commits that may wait for the page that is being read.
+const MAX_TAIL: usize = 1_024;
 
 /// A claim that is not recorded yet.
 enum Claim {
     InFlight,
-    /// Settled; a message that is tried again comes back once that is durable.
-    Unrecorded(Option<Message>),
+    Settled(After),
+}
+
+/// What becomes of a settled message in memory, once that is durable.
+enum After {
+    /// Its row is done.
+    Done,
+    /// It is tried again.
+    Again(Message),
+    /// A probe that failed: it stays the oldest, for the next probe.
+    Probe(Message),
+    /// Its row waits, and is read when its turn comes.
+    Backlog,
 }
 
 struct Student {
@@ -120,11 +50,19 @@ struct Student {
 struct Backlog {
     /// All open ones from this sequence on.
     from: u64,
-    /// More of them were committed since the last read began.
-    grew: bool,
+    /// What was committed while a page is being read: it may be missing there.
+    tail: Vec<NewDelivery>,
+    /// More was committed than `tail` takes.
+    overflowed: bool,
 }
 
-/// What rests in the database while nothing can be sent: the row's state and reason.
+impl Backlog {
+    fn new(from: u64) -> Self {
+        Self { from, tail: Vec::new(), overflowed: false }
+    }
+}
+
+/// How waiting rows are shown in the database: their state and reason.
 pub type Rest = (&'static str, &'static str);
 
 /// One school's lane.
@@ -139,14 +77,14 @@ pub struct Lane {
     pub has_parked_alone: bool,
     /// Whether it has its place in the rotation.
     pub in_rotation: bool,
+    /// Whether it waits for a page to be read.
+    pub in_wanted: bool,
     /// Memory taken by what waits.
     pub size_bytes: usize,
     /// A page is being read.
     pub loading: bool,
     /// Rows are being put to rest.
     pub resting: bool,
-    /// The end of a pause that is over was asked for.
-    pub pause_ended: bool,
     /// Rows from this sequence on are to be put to rest.
     pub rest_from: Option<u64>,
     in_flight: u32,
@@ -174,15 +112,15 @@ impl Lane {
             breaker: Breaker::default(),
             has_parked_alone: false,
             in_rotation: false,
+            in_wanted: false,
             size_bytes: 0,
             loading: false,
             resting: false,
-            pause_ended: false,
             rest_from: None,
             in_flight: 0,
             trial_under_way: false,
             messages: 0,
-            backlog: Some(Backlog { from: 0, grew: true }),
+            backlog: Some(Backlog::new(0)),
             generation: 0,
             ready: BTreeMap::new(),
             timers: BTreeMap::new(),
@@ -203,14 +141,16 @@ impl Lane {
         self.has_parked_alone |= stored.has_parked_alone;
         self.breaker = match known {
             None => stored.breaker,
-            Some(_) => Breaker::stored(Health::Ok, 0, 0, self.breaker.last_success_ms),
+            Some(_) => Breaker::fresh(self.breaker.last_success_ms),
         };
         self.connection = Some(stored.connection);
-        self.pause_ended = false;
         if !self.is_open(now_ms) {
             self.forget_waiting();
         }
-        self.rest_from = self.rest().map(|_| 0);
+        self.rest_from = None;
+        if self.is_resting() {
+            self.rest_from_on(0);
+        }
     }
 
     /// Whether messages may go out, apart from the breaker's timing.
@@ -218,15 +158,24 @@ impl Lane {
         self.connection.as_ref().is_some_and(|connection| connection.can_send(now_ms))
     }
 
-    /// How rows rest, where they do.
+    /// How waiting rows are to be shown; `None` where staff stopped the connection, and rows stay as they are.
     pub fn rest(&self) -> Option<Rest> {
         match self.connection.as_ref()?.state {
             ConnectionState::Held => Some((state::HELD, reason::GONE)),
             ConnectionState::Active if self.breaker.health == Health::Down => {
                 Some((state::PARKED, reason::CONNECTION_DOWN))
             }
+            ConnectionState::Active => Some((state::PENDING, "")),
             _ => None,
         }
+    }
+
+    fn is_resting(&self) -> bool {
+        self.rest().is_some_and(|(state, _)| state != state::PENDING)
+    }
+
+    fn rest_from_on(&mut self, sequence: u64) {
+        self.rest_from = Some(self.rest_from.map_or(sequence, |from| from.min(sequence)));
     }
 
     /// Messages that wait in memory.
@@ -246,15 +195,19 @@ impl Lane {
 
     /// A delivery was committed. It is kept where `room` is left and nothing before it is in the database only.
     pub fn committed(&mut self, delivery: NewDelivery, room: bool, now_ms: i64) {
-        if self.rest().is_some() {
-            self.rest_from = Some(self.rest_from.map_or(delivery.sequence, |from| from.min(delivery.sequence)));
+        if self.is_resting() {
+            self.rest_from_on(delivery.sequence);
         }
         if let Some(backlog) = &mut self.backlog {
-            backlog.grew = true;
+            if self.loading && room && backlog.tail.len() < MAX_TAIL {
+                backlog.tail.push(delivery);
+            } else {
+                backlog.overflowed = true;
+            }
         } else if room && self.is_open(now_ms) {
             self.admit(Message::new(delivery), now_ms);
         } else {
-            self.backlog = Some(Backlog { from: delivery.sequence, grew: true });
+            self.backlog = Some(Backlog::new(delivery.sequence));
         }
     }
 
@@ -294,7 +247,8 @@ impl Lane {
         self.loading = true;
         self.recorded_meanwhile.clear();
         let from = self.backlog.as_mut().map_or(0, |backlog| {
-            backlog.grew = false;
+            backlog.tail.clear();
+            backlog.overflowed = false;
             backlog.from
         });
         (from, self.generation)
@@ -303,25 +257,30 @@ impl Lane {
     /// Takes a page. `None` says that it could not be read: it is asked for again.
     pub fn end_page(&mut self, generation: u64, page: Option<OpenPage>, now_ms: i64) {
         self.loading = false;
-        let Some(page) = page else { return };
         let recorded = std::mem::take(&mut self.recorded_meanwhile);
-        if self.is_open(now_ms) {
-            for open in page.deliveries {
-                let message = Message::stored(open);
-                if !self.holds(&message) && !recorded.contains(&message.sequence) {
-                    self.admit(message, now_ms);
-                }
-            }
-        } else {
+        let Some(page) = page else { return };
+        if generation != self.generation || !self.is_open(now_ms) {
             return;
         }
-        // A reload meanwhile set the start back: then it is read again from there.
-        if let Some(backlog) = &mut self.backlog
-            && generation == self.generation
-        {
-            backlog.from = page.reached;
-            if page.at_end && !backlog.grew {
-                self.backlog = None;
+        let Some(backlog) = &mut self.backlog else { return };
+        backlog.from = page.reached;
+        let is_whole = page.at_end && !backlog.overflowed;
+        let tail = std::mem::take(&mut backlog.tail);
+        let shown = self.rest().map_or(state::PENDING, |(state, _)| state);
+        for open in page.deliveries {
+            if open.state != shown {
+                self.rest_from_on(open.delivery.sequence);
+            }
+            let message = Message::stored(open);
+            if !self.holds(&message) && !recorded.contains(&message.sequence) {
+                self.admit(message, now_ms);
+            }
+        }
+        if is_whole {
+            self.backlog = None;
+            // What the page saw of them is there already; all else was committed after it was read.
+            for delivery in tail.into_iter().filter(|delivery| delivery.sequence >= page.reached) {
+                self.admit(Message::new(delivery), now_ms);
             }
         }
     }
@@ -359,7 +318,7 @@ impl Lane {
     fn read_again_from(&mut self, sequence: u64) {
         self.generation += 1;
         let from = self.backlog.as_ref().map_or(sequence, |backlog| backlog.from.min(sequence));
-        self.backlog = Some(Backlog { from, grew: true });
+        self.backlog = Some(Backlog::new(from));
     }
 
     /// Makes ready what is due.
@@ -435,7 +394,7 @@ impl Lane {
             self.breaker = settled.breaker.clone();
             if went_down {
                 self.forget_waiting();
-                self.rest_from = Some(0);
+                self.rest_from_on(0);
             }
             if settled.fate == Fate::Held {
                 self.hold();
@@ -445,20 +404,26 @@ impl Lane {
         message.automatic_tries = settled.automatic_tries;
         message.trigger = Trigger::Automatic;
         let (sequence, student) = (message.sequence, message.student);
-        let kept = match settled.fate {
+        let after = match settled.fate {
+            Fate::Delivered => After::Done,
             Fate::Retry(at_ms) => {
                 message.due_ms = at_ms;
-                Some(message)
+                After::Again(message)
             }
-            fate => {
-                self.has_parked_alone |= fate == Fate::Parked(reason::EXHAUSTED);
-                None
+            Fate::Parked(reason::CONNECTION_DOWN) if claimed.is_trial && !went_down => {
+                message.due_ms = 0;
+                After::Probe(message)
+            }
+            Fate::Parked(reason::CONNECTION_DOWN) | Fate::Held => After::Backlog,
+            Fate::Parked(_) => {
+                self.has_parked_alone = true;
+                After::Done
             }
         };
-        if kept.is_none() {
+        if matches!(after, After::Done | After::Backlog) {
             self.release(student, now_ms);
         }
-        self.claims.insert(sequence, Claim::Unrecorded(kept));
+        self.claims.insert(sequence, Claim::Settled(after));
         settled
     }
 
@@ -469,7 +434,7 @@ impl Lane {
             self.connection = Some(Arc::new(held));
         }
         self.forget_waiting();
-        self.rest_from = Some(0);
+        self.rest_from_on(0);
     }
 
     /// The student's next message has its turn.
@@ -487,11 +452,8 @@ impl Lane {
     }
 
     /// A settled claim is durable. `lost` says that its row was no longer ours.
-    pub fn recorded(&mut self, sequence: u64, student: Option<StudentId>, lost: bool, now_ms: i64) {
-        let kept = match self.claims.remove(&sequence) {
-            Some(Claim::Unrecorded(kept)) => kept,
-            Some(Claim::InFlight) | None => return,
-        };
+    pub fn recorded(&mut self, sequence: u64, student: StudentId, lost: bool, now_ms: i64) {
+        let Some(Claim::Settled(after)) = self.claims.remove(&sequence) else { return };
         if self.loading {
             self.recorded_meanwhile.push(sequence);
         }
@@ -500,28 +462,38 @@ impl Lane {
             self.suspects.swap_remove(index);
             self.read_again_from(sequence);
         }
-        let Some(message) = kept else { return };
-        let forgotten = !self.is_open(now_ms) || self.breaker.health == Health::Down;
-        if lost || forgotten || suspect.is_some() {
-            if let Some(student) = student {
-                self.release(student, now_ms);
-            }
-            if forgotten {
+        let down = self.breaker.health == Health::Down;
+        let message = match after {
+            After::Done => return,
+            After::Backlog => return self.read_again_from(sequence),
+            After::Again(message) if !down => message,
+            After::Probe(message) => message,
+            After::Again(_) => {
+                // The connection went down meanwhile: it rests like the others.
+                self.rest_from_on(sequence);
                 self.read_again_from(sequence);
-                self.rest_from = self.rest().map(|_| sequence.min(self.rest_from.unwrap_or(sequence)));
+                return self.release(student, now_ms);
             }
-        } else {
-            self.size_bytes += message.size_bytes();
-            self.messages += 1;
-            self.schedule(message, now_ms);
+        };
+        if lost || suspect.is_some() {
+            return self.release(student, now_ms);
         }
+        if !self.is_open(now_ms) {
+            if self.is_resting() {
+                self.rest_from_on(sequence);
+            }
+            self.read_again_from(sequence);
+            return self.release(student, now_ms);
+        }
+        self.size_bytes += message.size_bytes();
+        self.messages += 1;
+        self.schedule(message, now_ms);
     }
 
     /// When something is due next, Unix ms; `None` where only an event from outside moves it.
     pub fn next_due_ms(&self, now_ms: i64) -> Option<i64> {
         match self.connection.as_ref()?.state {
-            ConnectionState::Paused(until) => return until,
-            ConnectionState::Closed | ConnectionState::Held => return None,
+            ConnectionState::Paused | ConnectionState::Closed | ConnectionState::Held => return None,
             ConnectionState::Active => {}
         }
         let timer = self.timers.first_key_value().map(|((due_ms, _), _)| *due_ms);

@@ -5,11 +5,14 @@ use std::collections::{BTreeSet, HashMap, VecDeque};
 
 use rollcall_proto::id::{SchoolId, SecretId, StudentId};
 
-use super::lane::{Claimed, Lane, Rest};
+use super::{
+    lane::{Lane, Rest},
+    message::Claimed,
+};
 use crate::{
     model::{
         breaker::Health,
-        connection::{ConnectionState, StoredConnection},
+        connection::StoredConnection,
         delivery::{NewDelivery, reason, state},
         outcome::Outcome,
         settlement::{Fate, Settlement},
@@ -44,7 +47,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { memory_bytes: 32 << 20, in_flight: 4_096, unrecorded: 4_096, page: 512 }
+        Self { memory_bytes: 32 << 20, in_flight: 2_048, unrecorded: 4_096, page: 512 }
     }
 }
 
@@ -85,8 +88,6 @@ pub struct Actions {
     pub pages: Vec<PageRequest>,
     /// Connections to be read.
     pub connections: Vec<SchoolId>,
-    /// Pauses that are over.
-    pub pauses: Vec<SchoolId>,
     /// Rows to be put to rest.
     pub rests: Vec<RestRequest>,
 }
@@ -126,7 +127,8 @@ pub struct Scheduler {
     lane_dues: Vec<Option<i64>>,
     /// Lanes that were touched since the last step.
     touched: Vec<usize>,
-    wanted: BTreeSet<usize>,
+    /// Lanes that want a page, each at most once.
+    wanted: VecDeque<usize>,
     pages_under_way: usize,
     unknown: Vec<SchoolId>,
     size_bytes: usize,
@@ -148,7 +150,7 @@ impl Scheduler {
             dues: BTreeSet::new(),
             lane_dues: Vec::new(),
             touched: Vec::new(),
-            wanted: BTreeSet::new(),
+            wanted: VecDeque::new(),
             pages_under_way: 0,
             unknown: Vec::new(),
             size_bytes: 0,
@@ -212,8 +214,9 @@ impl Scheduler {
 
     fn has_room(&self, lane: usize) -> bool {
         let lane = &self.lanes[lane];
-        let roomy = lane.breaker.health != Health::Down && self.size_bytes < self.limits.memory_bytes;
-        roomy || lane.len() < GUARANTEED
+        let total = self.limits.memory_bytes;
+        let roomy = self.size_bytes < total && lane.size_bytes < total / 2;
+        (roomy && lane.breaker.health != Health::Down) || lane.len() < GUARANTEED
     }
 
     /// Takes a page that was read; `None` where that failed.
@@ -263,8 +266,9 @@ impl Scheduler {
             lane.in_rotation = true;
             self.rotation.push_back(index);
         }
-        if lane.wants_page(limit / 2, now_ms) {
-            self.wanted.insert(index);
+        if !lane.in_wanted && lane.wants_page(limit / 2, now_ms) {
+            lane.in_wanted = true;
+            self.wanted.push_back(index);
         }
         if !lane.resting
             && let Some(rest) = lane.rest()
@@ -272,14 +276,6 @@ impl Scheduler {
         {
             lane.resting = true;
             actions.rests.push(RestRequest { lane: index, school: lane.school, rest, from });
-        }
-        let state = lane.connection.as_ref().map(|connection| connection.state);
-        if let Some(ConnectionState::Paused(Some(until_ms))) = state
-            && until_ms <= now_ms
-            && !lane.pause_ended
-        {
-            lane.pause_ended = true;
-            actions.pauses.push(lane.school);
         }
         // A due time that has come is handled by the rotation; only a later one needs a timer.
         let due = lane.next_due_ms(now_ms).filter(|due_ms| *due_ms > now_ms);
@@ -319,17 +315,20 @@ impl Scheduler {
                     self.rotation.push_back(index);
                 }
             }
-            if self.lanes[index].wants_page(self.limits.page as usize / 2, now_ms) {
-                self.wanted.insert(index);
+            let lane = &mut self.lanes[index];
+            if !lane.in_wanted && lane.wants_page(self.limits.page as usize / 2, now_ms) {
+                lane.in_wanted = true;
+                self.wanted.push_back(index);
             }
         }
     }
 
     fn ask_for_pages(&mut self, now_ms: i64, actions: &mut Actions) {
         while self.pages_under_way < PARALLEL_PAGES {
-            let Some(index) = self.wanted.pop_first() else { break };
-            let room = self.has_room(index) && self.size_bytes < self.limits.memory_bytes;
+            let Some(index) = self.wanted.pop_front() else { break };
+            let room = self.size_bytes < self.limits.memory_bytes;
             let lane = &mut self.lanes[index];
+            lane.in_wanted = false;
             let small = !room || lane.breaker.health == Health::Down;
             let low = if small { GUARANTEED / 2 } else { self.limits.page as usize / 2 };
             if !lane.wants_page(low, now_ms) {
@@ -423,7 +422,7 @@ impl Scheduler {
         self.unrecorded -= recording.messages.len();
         for message in &recording.messages {
             let is_lost = !lost.is_empty() && lost.contains(&(self.lanes[message.lane].school, message.sequence));
-            self.touch(message.lane, |lane| lane.recorded(message.sequence, Some(message.student), is_lost, now_ms));
+            self.touch(message.lane, |lane| lane.recorded(message.sequence, message.student, is_lost, now_ms));
         }
     }
 
@@ -432,7 +431,7 @@ impl Scheduler {
         self.dues.first().map(|(due_ms, _)| *due_ms)
     }
 
-    /// Whether something was touched that a step has not looked at.
+    /// Whether nothing is under way or waits to be durable.
     pub fn is_settled(&self) -> bool {
         self.in_flight == 0 && self.unrecorded == 0
     }

@@ -62,6 +62,11 @@ impl Breaker {
         Self { health, retry_at_ms, probe_wait_ms, failures, last_success_ms, ..Self::default() }
     }
 
+    /// As after a change by staff: whatever failed before says nothing now.
+    pub fn fresh(last_success_ms: i64) -> Self {
+        Self { last_success_ms, ..Self::default() }
+    }
+
     /// After a delivery: everything may go out again.
     pub fn succeeded(&self, now_ms: i64) -> Self {
         Self { last_success_ms: now_ms.max(self.last_success_ms), ..Self::default() }

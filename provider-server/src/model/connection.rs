@@ -27,8 +27,8 @@ pub struct LiveSecret {
 pub enum ConnectionState {
     /// Deliveries go out.
     Active,
-    /// Staff paused it; it may end by itself at this Unix ms.
-    Paused(Option<i64>),
+    /// Staff paused it.
+    Paused,
     /// The endpoint answered 410: deliveries are kept until staff resume it.
     Held,
     /// Not connected, revoked, compromised: deliveries wait.

@@ -3,11 +3,11 @@
 use std::{collections::HashMap, sync::Arc};
 
 use rollcall_proto::{
-    id::{SchoolId, SecretId},
+    id::{DistrictId, SchoolId, SecretId},
     webhook::signature::SigningSecret,
 };
 
-use super::{Committed, Conn, Row, Shared, StoreError, Tx, keys::school_scope};
+use super::{Conn, Row, Shared, StoreError, keys::school_scope};
 use crate::{
     model::{
         breaker::{Breaker, Health},
@@ -21,7 +21,7 @@ use crate::{
 const MAX_TIMEOUT_MS: u32 = 15_000;
 const MAX_IN_FLIGHT: u32 = 256;
 
-const SCHOOLS: &str = "SELECT school_id, connection_version, state, paused_until_ms, url, max_tries, retry_delays,
+const SCHOOLS: &str = "SELECT school_id, connection_version, state, url, max_tries, retry_delays,
         probe_ms, timeout_ms, max_in_flight, health, retry_at_ms, probe_wait_ms, last_delivered_ms,
         CASE WHEN EXISTS (SELECT 1 FROM events e WHERE e.school_id = schools.school_id
             AND e.state IN ('pending', 'parked', 'held') AND e.state = 'parked' AND e.reason <> 'connection_down')
@@ -72,10 +72,9 @@ async fn open_secrets(
 
 fn read(mut row: Row, secrets: &HashMap<SchoolId, Vec<LiveSecret>>) -> Result<StoredConnection, StoreError> {
     let school: SchoolId = row.take(0)?;
-    let paused_until_ms: Option<i64> = row.take(3)?;
     let state = match row.take::<String>(2)?.as_str() {
         "active" => ConnectionState::Active,
-        "paused" => ConnectionState::Paused(paused_until_ms),
+        "paused" => ConnectionState::Paused,
         "held" => ConnectionState::Held,
         _ => ConnectionState::Closed,
     };
@@ -83,34 +82,35 @@ fn read(mut row: Row, secrets: &HashMap<SchoolId, Vec<LiveSecret>>) -> Result<St
         school,
         version: row.take(1)?,
         state,
-        url: row.take::<String>(4)?.parse().unwrap_or_default(),
-        retry: RetryPolicy::from_row(row.take(5)?, &row.take::<String>(6)?, row.take(7)?),
-        timeout_ms: row.take::<u32>(8)?.clamp(1, MAX_TIMEOUT_MS),
-        max_in_flight: row.take::<u32>(9)?.clamp(1, MAX_IN_FLIGHT),
+        url: row.take::<String>(3)?.parse().unwrap_or_default(),
+        retry: RetryPolicy::from_row(row.take(4)?, &row.take::<String>(5)?, row.take(6)?),
+        timeout_ms: row.take::<u32>(7)?.clamp(1, MAX_TIMEOUT_MS),
+        max_in_flight: row.take::<u32>(8)?.clamp(1, MAX_IN_FLIGHT),
         secrets: secrets.get(&school).cloned().unwrap_or_default(),
     };
-    let health = Health::parse(&row.take::<String>(10)?);
-    let last_success_ms = row.take::<Option<i64>>(13)?.unwrap_or(0);
+    let health = Health::parse(&row.take::<String>(9)?);
+    let last_success_ms = row.take::<Option<i64>>(12)?.unwrap_or(0);
     Ok(StoredConnection {
         connection: Arc::new(connection),
-        breaker: Breaker::stored(health, row.take(11)?, row.take(12)?, last_success_ms),
-        has_parked_alone: row.take(14)?,
+        breaker: Breaker::stored(health, row.take(10)?, row.take(11)?, last_success_ms),
+        has_parked_alone: row.take(13)?,
     })
 }
 
-/// Ends a pause whose time is over. Answers whether it was still there.
-pub async fn end_pause(tx: &mut Tx<'_>, school: SchoolId) -> Result<bool, StoreError> {
-    let ended = tx
-        .conn
-        .execute(
-            "UPDATE schools SET state = 'active', reason = '', paused_until_ms = NULL,
-                connection_version = connection_version + 1
-             WHERE school_id = $1 AND state = 'paused' AND paused_until_ms <= $2",
-            vec![school.into(), tx.now_ms.into()],
-        )
-        .await?;
-    if ended > 0 {
-        tx.after_commit(Committed::Connection(school));
-    }
-    Ok(ended > 0)
+/// What an event says of the school it is for.
+pub struct Names {
+    /// The district.
+    pub district: DistrictId,
+    /// The district's key.
+    pub district_sourced_id: String,
+    /// The school's key.
+    pub school_sourced_id: String,
+}
+
+/// A school's names; `None` where it does not exist.
+pub async fn names(conn: &mut Conn, school: SchoolId) -> Result<Option<Names>, StoreError> {
+    let sql = "SELECT d.district_id, d.sourced_id, s.sourced_id FROM schools s
+               JOIN districts d ON d.district_id = s.district_id WHERE s.school_id = $1";
+    let Some(mut row) = conn.query_optional(sql, vec![school.into()]).await? else { return Ok(None) };
+    Ok(Some(Names { district: row.take(0)?, district_sourced_id: row.take(1)?, school_sourced_id: row.take(2)? }))
 }

@@ -7,7 +7,7 @@ use rollcall_proto::{
 
 use super::{Conn, Shared, StoreError, Tx, keys::school_scope};
 use crate::{
-    model::delivery::{NewDelivery, Trigger},
+    model::delivery::{NewDelivery, Trigger, state},
     sealing::Place,
 };
 
@@ -15,6 +15,8 @@ use crate::{
 pub struct OpenDelivery {
     /// What is sent.
     pub delivery: NewDelivery,
+    /// The state of its row: pending, parked or held.
+    pub state: &'static str,
     /// Tries made, over all triggers.
     pub tries: u32,
     /// Of them the automatic ones.
@@ -50,7 +52,8 @@ pub async fn load_open(
         .query(
             "SELECT e.sequence, e.event_id, e.event_type, e.student_id, e.sourced_id, e.tries, e.automatic_tries,
                 e.due_ms, e.next_trigger, b.sealed,
-                CASE WHEN e.tries > 0 THEN (SELECT MIN(a.at_ms) FROM attempts a WHERE a.event_id = e.event_id) END
+                CASE WHEN e.tries > 0 THEN (SELECT MIN(a.at_ms) FROM attempts a WHERE a.event_id = e.event_id) END,
+                e.state
              FROM events e LEFT JOIN event_bodies b ON b.event_id = e.event_id
              WHERE e.school_id = $1 AND e.sequence >= $2 AND e.state IN ('pending', 'parked', 'held')
                 AND (e.state <> 'parked' OR e.reason = 'connection_down')
@@ -86,6 +89,7 @@ pub async fn load_open(
                 sourced_id: row.take::<String>(4)?.into(),
                 body: bytes::Bytes::copy_from_slice(&body),
             },
+            state: open_state(&row.take::<String>(11)?),
             tries: row.take(5)?,
             automatic_tries: row.take(6)?,
             due_ms: row.take(7)?,
@@ -96,16 +100,19 @@ pub async fn load_open(
     Ok(page)
 }
 
+fn open_state(name: &str) -> &'static str {
+    [state::PARKED, state::HELD].into_iter().find(|state| *state == name).unwrap_or(state::PENDING)
+}
+
 /// Rows that one act puts to rest: the writer is never held for long.
 const REST_PAGE: i64 = 2_000;
 
-/// Puts what waits at a school to rest (parked as connection down, or held), without spending tries, from a sequence on.
-/// Answers where to go on; `None` at the end.
+/// Brings the rows of what waits at a school to another state, without spending tries, from a sequence on: parked as
+/// connection down, held, or pending again. What is parked alone stays. Answers where to go on; `None` at the end.
 pub async fn rest_waiting(
     tx: &mut Tx<'_>,
     school: SchoolId,
-    state: &'static str,
-    reason: &'static str,
+    (state, reason): (&'static str, &'static str),
     from_sequence: u64,
 ) -> Result<Option<u64>, StoreError> {
     let last = tx
@@ -122,10 +129,12 @@ pub async fn rest_waiting(
     let full = row.take::<i64>(1)? >= REST_PAGE;
     tx.conn
         .execute(
-            "UPDATE events SET state = $4, reason = $5, was_parked = CASE WHEN $4 = 'parked' THEN 1 ELSE was_parked END
+            "UPDATE events SET state = $4, reason = $5, due_ms = 0,
+                was_parked = CASE WHEN $4 = 'parked' THEN 1 ELSE was_parked END,
+                settled_ms = CASE WHEN $4 = 'pending' THEN NULL ELSE $6 END
              WHERE school_id = $1 AND sequence >= $2 AND sequence <= $3 AND state IN ('pending', 'parked', 'held')
-                AND state = 'pending'",
-            vec![school.into(), from_sequence.into(), last.into(), state.into(), reason.into()],
+                AND state <> $4 AND (state <> 'parked' OR reason = 'connection_down')",
+            vec![school.into(), from_sequence.into(), last.into(), state.into(), reason.into(), tx.now_ms.into()],
         )
         .await?;
     Ok(full.then_some(last + 1))

@@ -89,6 +89,23 @@ pub struct SchoolUpdate {
     pub verified: Option<SecretId>,
 }
 
+impl SchoolUpdate {
+    /// Leaves the school's health as it is: of no version of the connection.
+    pub fn unchanged(school: SchoolId) -> Self {
+        Self {
+            school,
+            version: u64::MAX,
+            health: Health::Ok,
+            retry_at_ms: 0,
+            probe_wait_ms: 0,
+            last_delivered_ms: 0,
+            gone: false,
+            supersedes: false,
+            verified: None,
+        }
+    }
+}
+
 /// Attempts and what follows from them, recorded together. Every school of an attempt has its update.
 #[derive(Default)]
 pub struct RecordBatch {
@@ -180,7 +197,8 @@ async fn update_messages(tx: &mut Tx<'_>, batch: &RecordBatch) -> Result<Vec<Los
                 next_trigger = CASE WHEN next_trigger IN ('resend', 'replay') AND next_trigger <> v.column9
                     THEN next_trigger ELSE 'automatic' END,
                 was_parked = CASE WHEN v.column4 = 'parked' THEN 1 ELSE was_parked END,
-                settled_ms = v.column8
+                settled_ms = CASE WHEN next_trigger IN ('resend', 'replay') AND next_trigger <> v.column9
+                    THEN settled_ms ELSE v.column8 END
              FROM (",
             ") AS v WHERE events.school_id = v.column1 AND events.sequence = v.column2
                 AND events.tries = v.column3 - 1 AND events.state IN ('pending', 'parked', 'held')",

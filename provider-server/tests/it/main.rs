@@ -1,6 +1,7 @@
 //! One integration binary: every module goes through a real door of the server to a real database.
 
 mod changes;
+mod engine;
 mod log;
 mod oneroster;
 mod support;
