@@ -435,6 +435,7 @@ fn request_headers(last: &message::AttemptDetail) -> Vec<pb::Header> {
     let header = |name: &str, value: String| pb::Header { name: name.into(), value };
     vec![
         header("content-type", headers::CONTENT_TYPE.into()),
+        header("user-agent", concat!("Rollcall/", env!("CARGO_PKG_VERSION")).into()),
         header("content-length", attempt.request_bytes.to_string()),
         header(headers::WEBHOOK_ID, attempt.message.to_string()),
         header(headers::WEBHOOK_TIMESTAMP, attempt.at_ms.div_euclid(1_000).to_string()),

@@ -3,5 +3,6 @@
 mod acts;
 mod door;
 mod filters;
+mod live;
 mod messages;
 mod pages;

@@ -51,25 +51,25 @@ impl Interceptor for Bearer {
 
 pub type Client = LogServiceClient<InterceptedService<Checked<Routes>, Bearer>>;
 
+/// The services over a store, with the check of who may call.
+pub struct Door {
+    pub sessions: Sessions,
+    pub stopping: CancellationToken,
+    store: Store,
+    service: Checked<Routes>,
+}
+
 /// A district of two active schools behind the door.
 pub struct Log {
     pub test: TestStore,
     pub district: DistrictId,
     pub schools: Vec<SchoolId>,
     pub changes: ChangeQueue,
-    pub sessions: Sessions,
-    pub stopping: CancellationToken,
-    service: Checked<Routes>,
+    pub door: Door,
 }
 
-impl Log {
-    pub async fn new() -> Self {
-        let test = TestStore::new().await;
-        let (district, schools) = test.district(&["a", "b"]).await;
-        for school in &schools {
-            test.activate(*school).await;
-        }
-        let changes = ChangeQueue::start(test.store.clone());
+impl Door {
+    pub fn new(test: &TestStore, changes: &ChangeQueue) -> Self {
         let sessions = Sessions::new(test.store.clone());
         let stopping = CancellationToken::new();
         let services = Services {
@@ -86,13 +86,13 @@ impl Log {
         };
         let auth = AuthLayer::new(sessions.clone(), Metrics::default(), stopping.clone());
         let service = auth.layer(grpc::routes(&services));
-        Self { test, district, schools, changes, sessions, stopping, service }
+        Self { sessions, stopping, store: test.store.clone(), service }
     }
 
     /// A client of a new account, and its token.
     pub async fn sign_in(&self, username: &str, role: Role, districts: Vec<DistrictId>) -> (Client, String) {
         let new = NewStaff { username: username.into(), password_hash: "none".into(), role, districts };
-        let opened = self.test.store.act(move |tx| {
+        let opened = self.store.act(move |tx| {
             Box::pin(async move {
                 let made = staff::create(tx, "system", new).await?;
                 staff::open_session(tx, made.id, &[]).await
@@ -101,6 +101,24 @@ impl Log {
         let token = opened.await.expect("signed in").token;
         let bearer = Bearer(format!("Bearer {token}").parse().expect("a header"));
         (LogServiceClient::with_interceptor(self.service.clone(), bearer), token)
+    }
+}
+
+impl Log {
+    pub async fn new() -> Self {
+        let test = TestStore::new().await;
+        let (district, schools) = test.district(&["a", "b"]).await;
+        for school in &schools {
+            test.activate(*school).await;
+        }
+        let changes = ChangeQueue::start(test.store.clone());
+        let door = Door::new(&test, &changes);
+        Self { test, district, schools, changes, door }
+    }
+
+    /// A client of a new account, and its token.
+    pub async fn sign_in(&self, username: &str, role: Role, districts: Vec<DistrictId>) -> (Client, String) {
+        self.door.sign_in(username, role, districts).await
     }
 
     /// A client of this district's operator.

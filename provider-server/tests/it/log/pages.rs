@@ -154,9 +154,9 @@ async fn a_tail_ends_with_its_session_and_with_the_server() {
     let (mut second, _) = log.sign_in("second", Role::Auditor, vec![log.district]).await;
     let mut ended = first.tail_attempts(tail("a", "", None)).await.expect("a tail").into_inner();
     let mut stopped = second.tail_attempts(tail("a", "", Some(0))).await.expect("a tail").into_inner();
-    log.sessions.forget_token(&provider_server::store::tokens::hash_token(&token));
+    log.door.sessions.forget_token(&provider_server::store::tokens::hash_token(&token));
     assert_eq!(ended.message().await.expect_err("revoked").code(), Code::Unauthenticated);
-    log.stopping.cancel();
+    log.door.stopping.cancel();
     match stopped.message().await {
         Ok(more) => assert!(more.is_none()),
         Err(status) => assert_eq!(status.code(), Code::Unavailable),
