@@ -160,9 +160,8 @@ fn every_word_includes_and_excludes_what_it_says() {
         Ok(())
     };
     // Each word alone, then together.
-    for index in 0..words.len() {
+    for (text, fits) in &words {
         for excluded in [false, true] {
-            let (text, fits) = &words[index];
             let filter: LogFilter = format!("{}{text}", if excluded { "-" } else { "" }).parse().expect(text);
             let page = runtime.block_on(async {
                 let mut conn = log.test.store.reader().await.expect("a reader");

@@ -135,7 +135,7 @@ async fn a_tail_goes_on_where_it_was_cut_and_misses_nothing() {
 
     let mut failed = client.tail_attempts(tail("a", "status:failed", Some(0))).await.expect("a tail").into_inner();
     let mut failures = Vec::new();
-    let expected = 1 + (0..300).map(|round| (1 + round % 4) / 2).sum::<usize>();
+    let expected = 1 + (0..300usize).map(|round| (round % 4).div_ceil(2)).sum::<usize>();
     while failures.len() < expected {
         failures.extend(failed.message().await.expect("alive").expect("more").attempts);
     }
