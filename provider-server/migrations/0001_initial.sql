@@ -220,6 +220,8 @@ CREATE TABLE attempts (
     try_number BIGINT NOT NULL,
     status TEXT NOT NULL,
     cause TEXT NOT NULL DEFAULT '',
+    -- A word that narrows the cause, for the explanation: expired, wrong_name, refused, …
+    detail TEXT NOT NULL DEFAULT '',
     code BIGINT NOT NULL DEFAULT 0,
     latency_us BIGINT NOT NULL DEFAULT 0,
     first_byte_us BIGINT NOT NULL DEFAULT 0,
@@ -230,7 +232,9 @@ CREATE TABLE attempts (
     PRIMARY KEY (school_id, log_sequence)
 );
 CREATE INDEX attempts_by_event ON attempts (event_id);
-CREATE INDEX attempts_failed ON attempts (school_id, log_sequence) WHERE status <> 'delivered';
+-- What was no first, automatic success: a small part, and what the log is mostly asked for.
+CREATE INDEX attempts_trouble ON attempts (school_id, log_sequence)
+    WHERE status <> 'delivered' OR try_number > 1 OR trigger_kind <> 'automatic';
 
 -- The answers worth keeping: sealed headers and body of failures, and who signed.
 CREATE TABLE attempt_answers (

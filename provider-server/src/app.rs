@@ -11,6 +11,8 @@ use serde::Serialize;
 use tokio::{net::TcpListener, sync::watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
+#[cfg(unix)]
+use crate::control;
 use crate::{
     clock::{Clock, Entropy, SystemClock},
     config::Config,
@@ -99,7 +101,8 @@ pub async fn start(config: Config, clock: Arc<dyn Clock>, entropy: Entropy) -> R
     let (grpc, ops) = (local(&grpc_listener)?, local(&ops_listener)?);
 
     let (metrics, stop, tasks) = (Metrics::default(), Stop::default(), TaskTracker::new());
-    let Workers { tester, vet_url } = workers::start_workers(&store, committed, &config, &metrics, &stop.begun, &tasks);
+    let Workers { tester, vet_url } =
+        workers::start_workers(&store, committed, &config, &[grpc, ops], &metrics, &stop.begun, &tasks);
     let sessions = Sessions::new(store.clone());
     let services = Services {
         store: store.clone(),
@@ -119,6 +122,11 @@ pub async fn start(config: Config, clock: Arc<dyn Clock>, entropy: Entropy) -> R
     let serving = serving::serve(grpc_listener, identity.config, routes, auth, metrics.clone(), stop.clone());
     workers::spawn(&tasks, &store, "grpc", serving);
     workers::spawn(&tasks, &store, "ops", ops::serve(ops_listener, store.clone(), metrics, stop.begun.clone()));
+    #[cfg(unix)]
+    if let Some(door) = control::listen(&config.data_dir) {
+        let serving = control::serve(door, store.clone(), config.key_source.clone(), stop.begun.clone());
+        workers::spawn(&tasks, &store, "control", serving);
+    }
     tasks.spawn(report_stop(health, stop.begun.clone()));
 
     let ready = Ready {

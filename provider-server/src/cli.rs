@@ -96,7 +96,7 @@ pub enum ConfigCommand {
 /// `keys`
 #[derive(Subcommand)]
 pub enum KeysCommand {
-    /// Makes a new key-encryption key and wraps every data key with it; the server must be stopped
+    /// Makes a new key-encryption key and wraps every data key with it; a running server does it itself
     Rotate(Offline),
 }
 

@@ -4,12 +4,16 @@ pub mod app;
 pub mod cli;
 pub mod clock;
 pub mod config;
+#[cfg(unix)]
+mod control;
 pub mod ctl;
 mod data_dir;
+pub mod engine;
 pub mod error;
 pub mod exit;
 pub mod grpc;
 mod key_file;
+mod key_rotation;
 pub mod logging;
 pub mod metrics;
 pub mod model;

@@ -1,19 +1,26 @@
 //! Everything that works beside the rpcs, started in one place.
 
-use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
+use std::{net::SocketAddr, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use futures::FutureExt as _;
-use rollcall_proto::id::SchoolId;
 use tokio::sync::mpsc;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     config::Config,
-    error::Refusal,
+    engine::{
+        client::Client,
+        counters::Counters,
+        dial::{Dialer, SystemResolver},
+        egress::Policy,
+        run::Engine,
+        scheduler::Limits,
+        tester::Tester,
+    },
     grpc::VetUrl,
     metrics::Metrics,
-    model::connection_test::{AddressStep, ConnectionTester, Pending, TestOutcome},
-    store::{Committed, Store, StoreError, housekeeping, sync},
+    model::connection_test::ConnectionTester,
+    store::{Committed, Store, housekeeping, sync},
 };
 
 /// How often due pauses and retiring secrets are looked for.
@@ -32,16 +39,28 @@ pub fn start_workers(
     store: &Store,
     committed: mpsc::UnboundedReceiver<Committed>,
     config: &Config,
+    own_sockets: &[SocketAddr],
     metrics: &Metrics,
     stopping: &CancellationToken,
     tasks: &TaskTracker,
 ) -> Workers {
-    let _ = (config, metrics);
     spawn(tasks, store, "housekeeping", keep_house(store.clone(), stopping.clone()));
     spawn(tasks, store, "sync", sync::run(store.clone(), stopping.clone()));
-    // WIRING: the engine (takes `committed`, answers tester and vet_url), the import worker.
-    spawn(tasks, store, "no engine", drop_committed(committed, stopping.clone()));
-    Workers { tester: Arc::new(NoEngine), vet_url: Arc::new(|url| Ok(url.to_owned())) }
+    // WIRING: the import worker.
+    let policy = Policy::new(config.allow_networks.clone());
+    own_sockets.iter().for_each(|socket| policy.add_own_socket(*socket));
+    if !config.allow_networks.is_empty() {
+        let networks: Vec<String> = config.allow_networks.iter().map(ToString::to_string).collect();
+        tracing::info!(networks = networks.join(","), "webhooks may reach networks that are not public, by http too");
+    }
+    let client = Client::new(Dialer::new(policy.clone(), Arc::new(SystemResolver::new()), Vec::new()));
+    let limits = Limits { in_flight: in_flight_limit(), ..Limits::default() };
+    let engine = Engine::new(store.clone(), client.clone(), limits, Counters::register(metrics));
+    spawn(tasks, store, "engine", engine.run(committed, stopping.clone()));
+    Workers {
+        tester: Arc::new(Tester::new(store.clone(), client)),
+        vet_url: Arc::new(move |url| policy.vet_url(url).map(String::from)),
+    }
 }
 
 /// Spawns a worker whose panic stops the server with exit code 70: a restart finds its work in the database.
@@ -71,24 +90,21 @@ async fn keep_house(store: Store, stopping: CancellationToken) {
     }
 }
 
-async fn drop_committed(mut committed: mpsc::UnboundedReceiver<Committed>, stopping: CancellationToken) {
-    loop {
-        tokio::select! {
-            next = committed.recv() => if next.is_none() { return },
-            () = stopping.cancelled() => return,
+/// Requests under way at once: half of the files that this process may open, so that callers have room beside them.
+fn in_flight_limit() -> u32 {
+    let most = Limits::default().in_flight;
+    #[cfg(unix)]
+    {
+        use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+        let limit = getrlimit(Resource::Nofile);
+        let wanted = limit.maximum.unwrap_or(u64::MAX).min(u64::from(most) * 4);
+        if limit.current.is_some_and(|current| current < wanted) {
+            // Where it cannot be raised the old one holds.
+            let _ = setrlimit(Resource::Nofile, Rlimit { current: Some(wanted), maximum: limit.maximum });
         }
+        let open = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+        return u32::try_from(open / 2).unwrap_or(most).clamp(1, most);
     }
-}
-
-/// Stands where the engine is not wired yet.
-struct NoEngine;
-
-impl ConnectionTester for NoEngine {
-    fn send_test(&self, _: SchoolId, _: String) -> Pending<'_, Result<TestOutcome, StoreError>> {
-        Box::pin(async { Err(Refusal::precondition("this build delivers nothing").into()) })
-    }
-
-    fn check_address(&self, _: String) -> Pending<'_, Vec<AddressStep>> {
-        Box::pin(async { Vec::new() })
-    }
+    #[cfg(not(unix))]
+    most
 }

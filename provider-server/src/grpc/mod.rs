@@ -3,6 +3,7 @@
 
 pub mod auth;
 mod convert;
+mod log;
 mod sessions;
 mod staff;
 pub mod status;
@@ -11,7 +12,8 @@ mod students;
 use std::{path::PathBuf, sync::Arc};
 
 use rollcall_proto::provider::v1::{
-    staff_service_server::StaffServiceServer, student_service_server::StudentServiceServer,
+    log_service_server::LogServiceServer, staff_service_server::StaffServiceServer,
+    student_service_server::StudentServiceServer,
 };
 use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
@@ -61,4 +63,5 @@ pub fn routes(services: &Services) -> Routes {
     Routes::default()
         .add_service(StudentServiceServer::new(students))
         .add_service(StaffServiceServer::new(staff::StaffApi::new(services.clone())))
+        .add_service(LogServiceServer::new(log::LogApi::new(services.clone())))
 }

@@ -1,8 +1,15 @@
 //! Plain domain types and pure rules. No IO, no SQL, no prost types; nothing here derives Serialize.
 
 pub mod access;
+pub mod breaker;
 pub mod change;
+pub mod connection;
 pub mod connection_test;
 pub mod delivery;
+pub mod explanation;
+pub mod log_filter;
+pub mod outcome;
 pub mod projection;
+pub mod retry;
+pub mod settlement;
 pub mod student;

@@ -183,26 +183,55 @@ impl Conn {
         Ok(self.query(sql, values).await?.into_iter().next())
     }
 
-    /// `{head} VALUES (…),(…) {tail}` over all rows, in few statements of fixed sizes. `values` is row by row.
+    /// `{head} VALUES (…),(…) {tail}` over all rows, in few statements of fixed sizes. `values` is row by row. Answers
+    /// the rows affected.
     pub async fn insert_many(
         &mut self,
         head: &'static str,
         tail: &'static str,
         columns: usize,
         values: Vec<Value>,
-    ) -> Result<(), StoreError> {
-        debug_assert_eq!(values.len() % columns, 0, "whole rows");
+    ) -> Result<u64, StoreError> {
+        let mut affected = 0;
         let mut rest = values.into_iter();
         while rest.len() > 0 {
-            let rows = batch_size(rest.len() / columns, columns);
-            let text = self.texts.entry((head, rows)).or_insert_with(|| {
-                let tuples: Vec<String> = (0..rows).map(|row| placeholders(row * columns, columns)).collect();
-                format!("{head} VALUES {} {tail}", tuples.join(",")).into()
-            });
-            let text = text.clone();
-            self.run(text, rest.by_ref().take(rows * columns).collect()).await?;
+            let (text, part) = self.many(head, tail, columns, &mut rest);
+            affected += self.run(text, part).await?;
         }
-        Ok(())
+        Ok(affected)
+    }
+
+    /// The same for statements with RETURNING; the order of the answers is undefined.
+    pub async fn query_many(
+        &mut self,
+        head: &'static str,
+        tail: &'static str,
+        columns: usize,
+        values: Vec<Value>,
+    ) -> Result<Vec<Row>, StoreError> {
+        let mut rows = Vec::with_capacity(values.len() / columns);
+        let mut rest = values.into_iter();
+        while rest.len() > 0 {
+            let (text, part) = self.many(head, tail, columns, &mut rest);
+            rows.extend(self.fetch(text, part).await?);
+        }
+        Ok(rows)
+    }
+
+    fn many(
+        &mut self,
+        head: &'static str,
+        tail: &'static str,
+        columns: usize,
+        rest: &mut std::vec::IntoIter<Value>,
+    ) -> (Arc<str>, Vec<Value>) {
+        debug_assert_eq!(rest.len() % columns, 0, "whole rows");
+        let rows = batch_size(rest.len() / columns, columns);
+        let text = self.texts.entry((head, rows)).or_insert_with(|| {
+            let tuples: Vec<String> = (0..rows).map(|row| placeholders(row * columns, columns)).collect();
+            format!("{head} VALUES {} {tail}", tuples.join(",")).into()
+        });
+        (text.clone(), rest.take(rows * columns).collect())
     }
 
     /// A query with a list: `{list}` in `sql` becomes `($k,…)` after the `fixed` parameters. The answers of all parts

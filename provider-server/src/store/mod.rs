@@ -5,11 +5,15 @@
 
 pub mod audit;
 pub mod changes;
+pub mod connections;
 pub mod db;
+pub mod deliveries;
 pub mod housekeeping;
 pub mod keys;
 pub mod limits;
+pub mod log;
 pub mod meta;
+pub mod record;
 pub mod roster;
 pub mod scope;
 pub mod staff;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use provider_server::{
-    clock::{Entropy, ManualClock},
+    clock::{Clock, Entropy, ManualClock, SystemClock},
     model::{
         change::{ChangeAct, ChangeRequest, Origin},
         student::{Enrollment, RoleType, StudentFields},
@@ -29,6 +29,7 @@ pub struct TestStore {
     pub entropy: Entropy,
     folder: tempfile::TempDir,
     keyring: Keyring,
+    time: Arc<dyn Clock>,
 }
 
 impl TestStore {
@@ -37,22 +38,36 @@ impl TestStore {
         let entropy = Entropy::seeded(7);
         let keyring = Keyring::new(vec![SealingKey::generate(START_MS, &entropy)]);
         let folder = tempfile::tempdir().expect("a temporary folder");
-        Self::open(folder, keyring, ManualClock::at(START_MS), entropy).await
+        let clock = ManualClock::at(START_MS);
+        Self::open(folder, keyring, Arc::new(clock.clone()), clock, entropy).await
     }
 
-    async fn open(folder: tempfile::TempDir, keyring: Keyring, clock: ManualClock, entropy: Entropy) -> Self {
+    /// A new, empty store that goes by the machine's clock.
+    pub async fn in_real_time() -> Self {
+        let entropy = Entropy::seeded(7);
+        let keyring = Keyring::new(vec![SealingKey::generate(START_MS, &entropy)]);
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        Self::open(folder, keyring, Arc::new(SystemClock), ManualClock::at(START_MS), entropy).await
+    }
+
+    async fn open(
+        folder: tempfile::TempDir,
+        keyring: Keyring,
+        time: Arc<dyn Clock>,
+        clock: ManualClock,
+        entropy: Entropy,
+    ) -> Self {
         let path = folder.path().join("rollcall.db");
-        let (store, committed) = Store::open(&path, keyring.clone(), Arc::new(clock.clone()), entropy.clone())
-            .await
-            .expect("the store opens");
-        Self { store, committed, clock, entropy, folder, keyring }
+        let (store, committed) =
+            Store::open(&path, keyring.clone(), time.clone(), entropy.clone()).await.expect("the store opens");
+        Self { store, committed, clock, entropy, folder, keyring, time }
     }
 
     /// Closes the store and opens its files again.
     pub async fn reopen(self) -> Self {
-        let Self { store, folder, keyring, clock, entropy, .. } = self;
+        let Self { store, folder, keyring, clock, entropy, time, .. } = self;
         store.close().await;
-        Self::open(folder, keyring, clock, entropy).await
+        Self::open(folder, keyring, time, clock, entropy).await
     }
 
     /// The folder with the database files.

@@ -351,7 +351,7 @@ async fn write_events(
                 change_id, created_ms, body_bytes, state)";
     let events = events.chunks(10).flat_map(|row| row.iter().cloned().chain([Value::Static("pending")])).collect();
     tx.conn.insert_many(head, "", 11, events).await?;
-    tx.conn.insert_many("INSERT INTO event_bodies (event_id, created_ms, sealed)", "", 3, bodies).await
+    tx.conn.insert_many("INSERT INTO event_bodies (event_id, created_ms, sealed)", "", 3, bodies).await.map(drop)
 }
 
 /// After a withdrawal or deletion, the student's earlier unsent messages to that school are pointless.

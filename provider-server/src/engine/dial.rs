@@ -1,0 +1,315 @@
+//! From a host to a connection: resolve, vet, connect, encrypt. Exactly the vetted addresses are dialled; there is no
+//! other way out (P10).
+
+use std::{
+    error::Error,
+    fmt,
+    future::Future,
+    net::{IpAddr, SocketAddr},
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use http::Uri;
+use hyper_util::{
+    client::legacy::connect::{Connected, Connection},
+    rt::TokioIo,
+};
+use rustls::{CertificateError, ClientConfig, RootCertStore};
+use rustls_pki_types::{CertificateDer, ServerName};
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    net::TcpStream,
+    time::timeout,
+};
+use tokio_rustls::{TlsConnector, client::TlsStream};
+
+use super::egress::{Blocked, Policy};
+use crate::model::outcome::Cause;
+
+/// The longest that a name may take to resolve.
+const DNS_LIMIT: Duration = Duration::from_secs(2);
+/// The longest that TCP and TLS may take together.
+const CONNECT_LIMIT: Duration = Duration::from_secs(5);
+/// Addresses of one name that are tried, one after the other.
+const MAX_ADDRESSES: usize = 4;
+
+/// Why there is no connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DialError {
+    /// dns, blocked, connect, tls or timeout.
+    pub cause: Cause,
+    /// A word that narrows it.
+    pub detail: &'static str,
+}
+
+impl fmt::Display for DialError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.cause.as_str(), self.detail)
+    }
+}
+
+impl Error for DialError {}
+
+fn failed(cause: Cause, detail: &'static str) -> DialError {
+    DialError { cause, detail }
+}
+
+/// The addresses of a name, or a word why there are none.
+pub type Lookup = Pin<Box<dyn Future<Output = Result<Vec<IpAddr>, &'static str>> + Send>>;
+
+/// Turns names into addresses.
+pub trait Resolve: Send + Sync {
+    /// All addresses of a name.
+    fn lookup(&self, name: &str) -> Lookup;
+}
+
+/// The system's name servers and hosts file.
+pub struct SystemResolver(Option<Arc<hickory_resolver::TokioResolver>>);
+
+impl SystemResolver {
+    /// Reads the system's settings; where there are none, no name resolves.
+    pub fn new() -> Self {
+        let built = hickory_resolver::TokioResolver::builder_tokio().and_then(|mut builder| {
+            let options = builder.options_mut();
+            options.timeout = DNS_LIMIT / 2;
+            options.ip_strategy = hickory_resolver::config::LookupIpStrategy::Ipv4AndIpv6;
+            options.use_hosts_file = hickory_resolver::config::ResolveHosts::Always;
+            builder.build()
+        });
+        if let Err(error) = &built {
+            tracing::warn!(%error, "the system names no name server: only addresses without a name can be reached");
+        }
+        Self(built.ok().map(Arc::new))
+    }
+}
+
+impl Default for SystemResolver {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Resolve for SystemResolver {
+    fn lookup(&self, name: &str) -> Lookup {
+        let Some(resolver) = self.0.clone() else { return Box::pin(async { Err("no_resolver") }) };
+        // A final dot keeps search domains out: the name is meant as it is written.
+        let name = format!("{name}.");
+        Box::pin(async move {
+            match resolver.lookup_ip(name).await {
+                Ok(found) => Ok(found.iter().collect()),
+                Err(error) if error.is_nx_domain() => Err("no_such_name"),
+                Err(error) if error.is_no_records_found() => Err("no_address"),
+                Err(_) => Err("no_answer"),
+            }
+        })
+    }
+}
+
+/// The way out. Cheap to clone.
+#[derive(Clone)]
+pub struct Dialer {
+    policy: Policy,
+    resolver: Arc<dyn Resolve>,
+    tls: TlsConnector,
+}
+
+impl Dialer {
+    /// A dialer that trusts the system's certificate authorities and `more` beside them.
+    pub fn new(policy: Policy, resolver: Arc<dyn Resolve>, more: Vec<CertificateDer<'static>>) -> Self {
+        let mut roots = RootCertStore::empty();
+        let native = rustls_native_certs::load_native_certs();
+        let (known, _) = roots.add_parsable_certificates(native.certs.into_iter().chain(more));
+        if known == 0 {
+            tracing::warn!("the system has no certificate authorities: no https endpoint will be trusted");
+        }
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let mut config = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .expect("the provider knows TLS 1.2 and 1.3")
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        Self { policy, resolver, tls: TlsConnector::from(Arc::new(config)) }
+    }
+
+    /// The egress policy.
+    pub fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    /// The addresses of a host and port, all of them vetted: one bad, all refused.
+    pub async fn resolve(&self, host: &str, port: u16, plaintext: bool) -> Result<Vec<SocketAddr>, DialError> {
+        let bare = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(host);
+        let addresses = match bare.parse::<IpAddr>() {
+            Ok(address) => vec![address],
+            Err(_) => match timeout(DNS_LIMIT, self.resolver.lookup(host)).await {
+                Ok(found) => found.map_err(|why| failed(Cause::Dns, why))?,
+                Err(_) => return Err(failed(Cause::Dns, "slow")),
+            },
+        };
+        let sockets: Vec<SocketAddr> = addresses.into_iter().map(|address| SocketAddr::new(address, port)).collect();
+        if sockets.is_empty() {
+            return Err(failed(Cause::Dns, "no_address"));
+        }
+        for socket in &sockets {
+            self.policy.vet(*socket, plaintext).map_err(|blocked: Blocked| failed(Cause::Blocked, blocked.as_str()))?;
+        }
+        Ok(sockets)
+    }
+
+    /// TCP to the first address that answers, then TLS unless `plaintext`.
+    pub async fn connect(&self, host: &str, sockets: &[SocketAddr], plaintext: bool) -> Result<Stream, DialError> {
+        let connecting = async {
+            let tcp = self.connect_tcp(sockets).await?;
+            if plaintext { Ok(Stream::Plain(tcp)) } else { self.encrypt(host, tcp).await }
+        };
+        timeout(CONNECT_LIMIT, connecting).await.unwrap_or(Err(failed(Cause::Connect, "slow")))
+    }
+
+    /// TCP alone.
+    pub async fn connect_tcp(&self, sockets: &[SocketAddr]) -> Result<TcpStream, DialError> {
+        let sockets = &sockets[..sockets.len().min(MAX_ADDRESSES)];
+        let share = CONNECT_LIMIT / sockets.len().max(1) as u32;
+        let mut last = failed(Cause::Connect, "no_address");
+        for socket in sockets {
+            match timeout(share, TcpStream::connect(socket)).await {
+                Ok(Ok(stream)) => {
+                    // A failure leaves small packets waiting: slower, not wrong.
+                    let _ = stream.set_nodelay(true);
+                    return Ok(stream);
+                }
+                Ok(Err(error)) => last = failed(Cause::Connect, connect_detail(&error)),
+                Err(_) => last = failed(Cause::Connect, "slow"),
+            }
+        }
+        Err(last)
+    }
+
+    /// TLS over a connection; the certificate must be for this host.
+    pub async fn encrypt(&self, host: &str, tcp: TcpStream) -> Result<Stream, DialError> {
+        let bare = host.trim_start_matches('[').trim_end_matches(']').to_owned();
+        let name = ServerName::try_from(bare).map_err(|_| failed(Cause::Tls, "wrong_name"))?;
+        match timeout(CONNECT_LIMIT, self.tls.connect(name, tcp)).await {
+            Ok(Ok(stream)) => Ok(Stream::Tls(Box::new(stream))),
+            Ok(Err(error)) => Err(failed(Cause::Tls, tls_detail(&error))),
+            Err(_) => Err(failed(Cause::Timeout, "tls")),
+        }
+    }
+
+    async fn dial(self, uri: Uri) -> Result<TokioIo<Stream>, DialError> {
+        let plaintext = uri.scheme_str() == Some("http");
+        let host = uri.host().ok_or(failed(Cause::Dns, "no_address"))?;
+        let port = uri.port_u16().unwrap_or(if plaintext { 80 } else { 443 });
+        let sockets = self.resolve(host, port, plaintext).await?;
+        self.connect(host, &sockets, plaintext).await.map(TokioIo::new)
+    }
+}
+
+impl tower::Service<Uri> for Dialer {
+    type Response = TokioIo<Stream>;
+    type Error = DialError;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, DialError>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), DialError>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, uri: Uri) -> Self::Future {
+        Box::pin(self.clone().dial(uri))
+    }
+}
+
+fn connect_detail(error: &std::io::Error) -> &'static str {
+    match error.kind() {
+        std::io::ErrorKind::ConnectionRefused => "refused",
+        std::io::ErrorKind::ConnectionReset => "reset",
+        std::io::ErrorKind::NetworkUnreachable | std::io::ErrorKind::HostUnreachable => "unreachable",
+        std::io::ErrorKind::TimedOut => "slow",
+        _ => "failed",
+    }
+}
+
+fn tls_detail(error: &std::io::Error) -> &'static str {
+    let Some(error) = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) else {
+        return "closed";
+    };
+    match error {
+        rustls::Error::InvalidCertificate(certificate) => match certificate {
+            CertificateError::Expired | CertificateError::ExpiredContext { .. } => "expired",
+            CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => "not_yet_valid",
+            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => "wrong_name",
+            CertificateError::UnknownIssuer => "unknown_issuer",
+            CertificateError::Revoked => "revoked",
+            _ => "bad_certificate",
+        },
+        rustls::Error::AlertReceived(_) | rustls::Error::PeerIncompatible(_) => "refused",
+        _ => "protocol",
+    }
+}
+
+/// A connection to a receiver.
+pub enum Stream {
+    /// Inside an allowed network only.
+    Plain(TcpStream),
+    /// TLS 1.2 or 1.3.
+    Tls(Box<TlsStream<TcpStream>>),
+}
+
+impl Connection for Stream {
+    fn connected(&self) -> Connected {
+        Connected::new()
+    }
+}
+
+impl AsyncRead for Stream {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<std::io::Result<()>> {
+        match self.get_mut() {
+            Self::Plain(stream) => Pin::new(stream).poll_read(cx, buffer),
+            Self::Tls(stream) => Pin::new(stream).poll_read(cx, buffer),
+        }
+    }
+}
+
+impl AsyncWrite for Stream {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<std::io::Result<usize>> {
+        match self.get_mut() {
+            Self::Plain(stream) => Pin::new(stream).poll_write(cx, bytes),
+            Self::Tls(stream) => Pin::new(stream).poll_write(cx, bytes),
+        }
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[std::io::IoSlice<'_>],
+    ) -> Poll<std::io::Result<usize>> {
+        match self.get_mut() {
+            Self::Plain(stream) => Pin::new(stream).poll_write_vectored(cx, slices),
+            Self::Tls(stream) => Pin::new(stream).poll_write_vectored(cx, slices),
+        }
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        match self {
+            Self::Plain(stream) => stream.is_write_vectored(),
+            Self::Tls(stream) => stream.is_write_vectored(),
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        match self.get_mut() {
+            Self::Plain(stream) => Pin::new(stream).poll_flush(cx),
+            Self::Tls(stream) => Pin::new(stream).poll_flush(cx),
+        }
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        match self.get_mut() {
+            Self::Plain(stream) => Pin::new(stream).poll_shutdown(cx),
+            Self::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
+        }
+    }
+}

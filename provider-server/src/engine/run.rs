@@ -1,0 +1,245 @@
+//! The machine at work: step, do what the step asks, wait for a wake, a due time or the end. All decisions are the
+//! scheduler's; here is the IO.
+
+use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
+
+use futures::FutureExt as _;
+use rollcall_proto::id::SchoolId;
+use tokio::{sync::mpsc, time::Instant};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    client::Client,
+    counters::Counters,
+    message::Claimed,
+    scheduler::{Actions, Limits, PageRequest, Recording, RestRequest, Scheduler},
+    sign::sign,
+};
+use crate::{
+    model::{
+        connection::StoredConnection,
+        outcome::{Cause, Outcome},
+    },
+    store::{
+        Committed, Store, StoreError, connections,
+        deliveries::{self, OpenPage},
+        record::{self, Lost},
+    },
+};
+
+/// What is under way may finish in this time once a stop began; an attempt takes 15 s at most.
+const DRAIN: Duration = Duration::from_secs(19);
+/// The machine looks at its clock at least this often: the wall clock may be set.
+const LONGEST_WAIT: Duration = Duration::from_secs(10);
+/// After a fault of the database.
+const PATIENCE: Duration = Duration::from_millis(500);
+/// Events that are taken at once.
+const GULP: usize = 1_024;
+
+/// The delivery machine.
+pub struct Engine {
+    io: Arc<Io>,
+    limits: Limits,
+    counters: Counters,
+}
+
+struct Io {
+    store: Store,
+    client: Client,
+}
+
+/// Something that was asked for is done.
+enum Event {
+    Sent(Box<Claimed>, Outcome),
+    Page(PageRequest, Option<OpenPage>),
+    Connection(SchoolId, Result<Option<StoredConnection>, StoreError>),
+    Recorded(Arc<Recording>, Vec<Lost>),
+    Rested(RestRequest, Option<u64>),
+}
+
+type Events = mpsc::UnboundedSender<Event>;
+
+impl Engine {
+    /// A machine over this store and this client.
+    pub fn new(store: Store, client: Client, limits: Limits, counters: Counters) -> Self {
+        Self { io: Arc::new(Io { store, client }), limits, counters }
+    }
+
+    /// Delivers until told to stop, then drains: nothing new is sent, what is under way is finished and recorded.
+    pub async fn run(self, mut committed: mpsc::UnboundedReceiver<Committed>, stopping: CancellationToken) {
+        let mut machine = Scheduler::new(self.limits);
+        let Some(connections) = self.io.all_connections(&stopping).await else { return };
+        let now_ms = self.io.store.now_ms();
+        connections.into_iter().for_each(|stored| machine.set_connection(stored, now_ms));
+        // Bounded by what was asked for: claims, pages and records are each limited by the scheduler.
+        let (events, mut arrived) = mpsc::unbounded_channel();
+        let (mut handed, mut done) = (Vec::with_capacity(GULP), Vec::with_capacity(GULP));
+        let (mut recording, mut is_open, mut give_up) = (false, true, None);
+        loop {
+            let now_ms = self.io.store.now_ms();
+            let is_stopping = stopping.is_cancelled();
+            self.carry_out(machine.step(now_ms, is_stopping), &events);
+            if !recording && machine.has_unrecorded() {
+                recording = true;
+                tokio::spawn(self.io.clone().record(machine.take_batch(), events.clone()));
+            }
+            if is_stopping && machine.is_settled() {
+                return;
+            }
+            let wait = machine.next_due_ms().map_or(LONGEST_WAIT, |due_ms| {
+                Duration::from_millis(due_ms.saturating_sub(now_ms).max(1) as u64).min(LONGEST_WAIT)
+            });
+            let until = give_up.unwrap_or_else(|| Instant::now() + wait);
+            tokio::select! {
+                _ = arrived.recv_many(&mut done, GULP) => {}
+                count = committed.recv_many(&mut handed, GULP), if is_open => is_open = count > 0,
+                () = tokio::time::sleep_until(until) => if is_stopping && give_up.is_some() {
+                    tracing::warn!(attempts = machine.in_flight(), "attempts did not end in time and are made again");
+                    return;
+                },
+                () = stopping.cancelled(), if !is_stopping => give_up = Some(Instant::now() + DRAIN),
+            }
+            let now_ms = self.io.store.now_ms();
+            handed.drain(..).for_each(|committed| take_committed(&mut machine, committed, now_ms));
+            for event in done.drain(..) {
+                recording &= !matches!(event, Event::Recorded(..));
+                self.take_event(&mut machine, event, now_ms, &events);
+            }
+        }
+    }
+
+    fn carry_out(&self, actions: Actions, events: &Events) {
+        for claimed in actions.claims {
+            tokio::spawn(self.io.clone().send(claimed, events.clone()));
+        }
+        for request in actions.pages {
+            tokio::spawn(self.io.clone().read_page(request, events.clone()));
+        }
+        for school in actions.connections {
+            tokio::spawn(self.io.clone().read_connection(school, events.clone()));
+        }
+        for request in actions.rests {
+            tokio::spawn(self.io.clone().rest(request, events.clone()));
+        }
+    }
+
+    fn take_event(&self, machine: &mut Scheduler, event: Event, now_ms: i64, events: &Events) {
+        match event {
+            Event::Sent(claimed, outcome) => {
+                self.counters.attempt(&outcome);
+                machine.settle(*claimed, outcome, now_ms, self.io.store.shared().entropy.unit());
+            }
+            Event::Recorded(recording, lost) => {
+                machine.recorded(&recording, &lost, now_ms);
+                self.counters.recorded(machine);
+                self.io.store.shared().attempts_recorded();
+            }
+            Event::Page(request, page) => machine.page_read(request, page, now_ms),
+            Event::Connection(_, Ok(Some(stored))) => machine.set_connection(stored, now_ms),
+            // The school was deleted meanwhile: its lane stays closed.
+            Event::Connection(_, Ok(None)) => {}
+            Event::Connection(school, Err(error)) => {
+                tracing::warn!(%school, %error, "a connection is read again");
+                tokio::spawn(self.io.clone().read_connection_later(school, events.clone()));
+            }
+            Event::Rested(request, next) => machine.rested(request, next),
+        }
+    }
+}
+
+fn take_committed(machine: &mut Scheduler, committed: Committed, now_ms: i64) {
+    match committed {
+        Committed::Deliveries(deliveries) => machine.committed(deliveries, now_ms),
+        Committed::Connection(school) => machine.connection_changed(school),
+        Committed::Reload(school) => machine.reload(school, now_ms),
+    }
+}
+
+impl Io {
+    async fn all_connections(&self, stopping: &CancellationToken) -> Option<Vec<StoredConnection>> {
+        loop {
+            let read = async { connections::load_all(&mut self.store.reader().await?, self.store.shared()).await };
+            match read.await {
+                Ok(connections) => return Some(connections),
+                Err(StoreError::Stopping) => return None,
+                Err(error) => tracing::error!(%error, "the connections could not be read; tried again"),
+            }
+            tokio::select! {
+                () = tokio::time::sleep(PATIENCE) => {}
+                () = stopping.cancelled() => return None,
+            }
+        }
+    }
+
+    async fn send(self: Arc<Self>, claimed: Claimed, events: Events) {
+        let clock = &self.store.shared().clock;
+        let attempt = async {
+            let body = claimed.message.body.clone();
+            let signed = sign(&claimed.connection, claimed.message.event, body, claimed.at_ms);
+            self.client.send(signed, clock.as_ref()).await
+        };
+        let outcome = AssertUnwindSafe(attempt).catch_unwind().await.unwrap_or_else(|_| {
+            tracing::error!(message = %claimed.message.event, "an attempt panicked");
+            Outcome::failed(Cause::Internal, "panic")
+        });
+        // Nobody listens once the machine gave up: the next start makes the attempt again.
+        let _ = events.send(Event::Sent(Box::new(claimed), outcome));
+    }
+
+    async fn read_page(self: Arc<Self>, request: PageRequest, events: Events) {
+        let read = async {
+            let mut conn = self.store.reader().await?;
+            let shared = self.store.shared();
+            deliveries::load_open(&mut conn, shared, request.school, request.from, request.limit).await
+        };
+        let page = match read.await {
+            Ok(page) => Some(page),
+            Err(StoreError::Stopping) => None,
+            Err(error) => {
+                tracing::error!(school = %request.school, %error, "open deliveries could not be read; tried again");
+                tokio::time::sleep(PATIENCE).await;
+                None
+            }
+        };
+        let _ = events.send(Event::Page(request, page));
+    }
+
+    async fn read_connection(self: Arc<Self>, school: SchoolId, events: Events) {
+        let read = async { connections::load(&mut self.store.reader().await?, self.store.shared(), school).await };
+        let _ = events.send(Event::Connection(school, read.await));
+    }
+
+    async fn read_connection_later(self: Arc<Self>, school: SchoolId, events: Events) {
+        tokio::time::sleep(PATIENCE).await;
+        self.read_connection(school, events).await;
+    }
+
+    async fn rest(self: Arc<Self>, request: RestRequest, events: Events) {
+        let RestRequest { school, rest, from, .. } = request;
+        let act = self.store.act(move |tx| Box::pin(deliveries::rest_waiting(tx, school, rest, from)));
+        let next = act.await.unwrap_or_else(|error| {
+            // Only how rows are shown: what goes out does not depend on it.
+            tracing::warn!(%school, %error, "waiting deliveries keep their state for now");
+            None
+        });
+        let _ = events.send(Event::Rested(request, next));
+    }
+
+    /// Records until it is durable: an outcome is never dropped while the server runs.
+    async fn record(self: Arc<Self>, recording: Recording, events: Events) {
+        let recording = Arc::new(recording);
+        loop {
+            let batch = recording.clone();
+            let act = self.store.act(move |tx| Box::pin(async move { record::record(tx, &batch.batch).await }));
+            match act.await {
+                Ok(lost) => {
+                    let _ = events.send(Event::Recorded(recording, lost));
+                    return;
+                }
+                Err(StoreError::Stopping) => return,
+                Err(error) => tracing::error!(%error, "attempts could not be recorded; tried again"),
+            }
+            tokio::time::sleep(PATIENCE).await;
+        }
+    }
+}

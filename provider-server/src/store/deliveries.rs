@@ -1,0 +1,141 @@
+//! Open deliveries: read back where they did not fit in memory, and put to rest where their connection is.
+
+use rollcall_proto::{
+    id::{EventId, SchoolId, StudentId},
+    webhook::event::EventType,
+};
+
+use super::{Conn, Shared, StoreError, Tx, keys::school_scope};
+use crate::{
+    model::delivery::{NewDelivery, Trigger, state},
+    sealing::Place,
+};
+
+/// A delivery that is not done, as its row holds it.
+pub struct OpenDelivery {
+    /// What is sent.
+    pub delivery: NewDelivery,
+    /// The state of its row: pending, parked or held.
+    pub state: &'static str,
+    /// Tries made, over all triggers.
+    pub tries: u32,
+    /// Of them the automatic ones.
+    pub automatic_tries: u32,
+    /// Why the next try is made.
+    pub trigger: Trigger,
+    /// When it is due, Unix ms; 0 means at once.
+    pub due_ms: i64,
+    /// When it was first tried, Unix ms; 0 where it never was.
+    pub first_try_ms: i64,
+}
+
+/// A page of open deliveries in sequence.
+pub struct OpenPage {
+    /// The deliveries.
+    pub deliveries: Vec<OpenDelivery>,
+    /// Everything before this sequence was read.
+    pub reached: u64,
+    /// Nothing open is after it.
+    pub at_end: bool,
+}
+
+/// The deliveries of a school that go out once its connection works, from a sequence on.
+pub async fn load_open(
+    conn: &mut Conn,
+    shared: &Shared,
+    school: SchoolId,
+    from_sequence: u64,
+    limit: u32,
+) -> Result<OpenPage, StoreError> {
+    // The list of states is the condition of the partial index: the history is never read.
+    let rows = conn
+        .query(
+            "SELECT e.sequence, e.event_id, e.event_type, e.student_id, e.sourced_id, e.tries, e.automatic_tries,
+                e.due_ms, e.next_trigger, b.sealed,
+                CASE WHEN e.tries > 0 THEN (SELECT MIN(a.at_ms) FROM attempts a WHERE a.event_id = e.event_id) END,
+                e.state
+             FROM events e LEFT JOIN event_bodies b ON b.event_id = e.event_id
+             WHERE e.school_id = $1 AND e.sequence >= $2 AND e.state IN ('pending', 'parked', 'held')
+                AND (e.state <> 'parked' OR e.reason = 'connection_down')
+             ORDER BY e.sequence LIMIT $3",
+            vec![school.into(), from_sequence.into(), limit.into()],
+        )
+        .await?;
+    let at_end = rows.len() < limit as usize;
+    let mut page = OpenPage { deliveries: Vec::with_capacity(rows.len()), reached: from_sequence, at_end };
+    if rows.is_empty() {
+        return Ok(page);
+    }
+    let key = shared.keys.get(conn, &school_scope(school)).await?;
+    for mut row in rows {
+        let (sequence, event): (u64, EventId) = (row.take(0)?, row.take(1)?);
+        page.reached = sequence + 1;
+        let event_type =
+            EventType::parse(&row.take::<String>(2)?).ok_or(StoreError::Corrupt("an event has an unknown type"))?;
+        let sealed: Option<Vec<u8>> = row.take(9)?;
+        let body = sealed
+            .and_then(|sealed| key.open(Place { column: "event_bodies.sealed", row: event.as_bytes() }, &sealed).ok());
+        let Some(body) = body else {
+            tracing::error!(%school, message = %event, "the body of a message is gone or damaged; it stays undelivered");
+            continue;
+        };
+        page.deliveries.push(OpenDelivery {
+            delivery: NewDelivery {
+                school,
+                sequence,
+                event,
+                event_type,
+                student: row.take::<StudentId>(3)?,
+                sourced_id: row.take::<String>(4)?.into(),
+                body: bytes::Bytes::copy_from_slice(&body),
+            },
+            state: open_state(&row.take::<String>(11)?),
+            tries: row.take(5)?,
+            automatic_tries: row.take(6)?,
+            due_ms: row.take(7)?,
+            trigger: Trigger::parse(&row.take::<String>(8)?).unwrap_or(Trigger::Automatic),
+            first_try_ms: row.take::<Option<i64>>(10)?.unwrap_or(0),
+        });
+    }
+    Ok(page)
+}
+
+fn open_state(name: &str) -> &'static str {
+    [state::PARKED, state::HELD].into_iter().find(|state| *state == name).unwrap_or(state::PENDING)
+}
+
+/// Rows that one act puts to rest: the writer is never held for long.
+const REST_PAGE: i64 = 2_000;
+
+/// Brings the rows of what waits at a school to another state, without spending tries, from a sequence on: parked as
+/// connection down, held, or pending again. What is parked alone stays. Answers where to go on; `None` at the end.
+pub async fn rest_waiting(
+    tx: &mut Tx<'_>,
+    school: SchoolId,
+    (state, reason): (&'static str, &'static str),
+    from_sequence: u64,
+) -> Result<Option<u64>, StoreError> {
+    let last = tx
+        .conn
+        .query_optional(
+            "SELECT MAX(sequence), COUNT(*) FROM (SELECT sequence FROM events
+                WHERE school_id = $1 AND sequence >= $2 AND state IN ('pending', 'parked', 'held')
+                ORDER BY sequence LIMIT $3) AS page",
+            vec![school.into(), from_sequence.into(), REST_PAGE.into()],
+        )
+        .await?;
+    let Some(mut row) = last else { return Ok(None) };
+    let Some(last) = row.take::<Option<u64>>(0)? else { return Ok(None) };
+    let full = row.take::<i64>(1)? >= REST_PAGE;
+    tx.conn
+        .execute(
+            "UPDATE events SET state = $4, reason = $5, due_ms = 0,
+                was_parked = CASE WHEN $4 = 'parked' THEN 1 ELSE was_parked END,
+                settled_ms = CASE WHEN $4 = 'pending' THEN NULL ELSE $6 END
+             WHERE school_id = $1 AND sequence >= $2 AND sequence <= $3 AND state IN ('pending', 'parked', 'held')
+                AND state <> $4 AND (state <> 'parked' OR reason = 'connection_down')",
+            vec![school.into(), from_sequence.into(), last.into(), state.into(), reason.into(), tx.now_ms.into()],
+        )
+        .await?;
+    Ok(full.then_some(last + 1))
+}
