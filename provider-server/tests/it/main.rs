@@ -2,5 +2,6 @@
 
 mod changes;
 mod engine;
+mod golden;
 mod oneroster;
 mod support;
