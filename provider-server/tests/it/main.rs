@@ -2,6 +2,7 @@
 
 mod changes;
 mod engine;
+mod golden;
 mod log;
 mod oneroster;
 mod support;
