@@ -19,7 +19,7 @@ use tail::Tail;
 use super::{
     Services,
     auth::caller,
-    convert::{bad_page_token, page_size, timestamp, unix_ms},
+    convert::{page_size, page_token as token, read_page_token, timestamp, unix_ms},
     status::{refused, to_status},
 };
 use crate::{
@@ -125,7 +125,7 @@ impl LogService for LogApi {
         let request = request.into_inner();
         let (school, _) = self.school(&caller.scope, &request.school).await?;
         let limit = page_size(request.page_size).map_err(refused)? as usize;
-        let before = read_token(&request.page_token).map_err(refused)?;
+        let before = read_page_token(&request.page_token).map_err(refused)?;
         let states = read_states(&request.states).map_err(refused)?;
         if states.is_empty() && !request.states.is_empty() {
             // What is under way at this moment has no row of its own.
@@ -229,7 +229,7 @@ pub async fn list_attempts(
 ) -> Answer<pb::ListAttemptsResponse> {
     let filter = read_filter(filter).map_err(refused)?;
     let limit = page_size(size).map_err(refused)? as usize;
-    let before = read_token(page_token).map_err(refused)?;
+    let before = read_page_token(page_token).map_err(refused)?;
     let read = async {
         let mut conn = store.reader().await?;
         let max_tries = log::heads(&mut conn, school).await?.max_tries;
@@ -274,17 +274,6 @@ fn read_reason(text: &str) -> Result<String, Refusal> {
         return Err(Refusal::field("reason", format!("is one line of at most {MAX_REASON_CHARS} characters")));
     }
     Ok(reason.to_owned())
-}
-
-fn read_token(text: &str) -> Result<Option<u64>, Refusal> {
-    if text.is_empty() {
-        return Ok(None);
-    }
-    text.parse().ok().filter(|before| *before <= i64::MAX as u64).map(Some).ok_or_else(bad_page_token)
-}
-
-fn token(next: Option<u64>) -> String {
-    next.map(|next| next.to_string()).unwrap_or_default()
 }
 
 /// The states of rows that are asked for; in flight is none of them.

@@ -1,6 +1,7 @@
 //! The gRPC services: the only place where prost types appear. A handler converts and validates, asks the store, and
 //! converts the answer; `status` is the one error mapping and `auth` the one check of who may call.
 
+mod audit;
 pub mod auth;
 mod convert;
 mod log;
@@ -12,8 +13,8 @@ mod students;
 use std::{path::PathBuf, sync::Arc};
 
 use rollcall_proto::provider::v1::{
-    log_service_server::LogServiceServer, staff_service_server::StaffServiceServer,
-    student_service_server::StudentServiceServer,
+    audit_service_server::AuditServiceServer, log_service_server::LogServiceServer,
+    staff_service_server::StaffServiceServer, student_service_server::StudentServiceServer,
 };
 use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
@@ -63,5 +64,6 @@ pub fn routes(services: &Services) -> Routes {
     Routes::default()
         .add_service(StudentServiceServer::new(students))
         .add_service(StaffServiceServer::new(staff::StaffApi::new(services.clone())))
+        .add_service(AuditServiceServer::new(audit::AuditApi { store: services.store.clone() }))
         .add_service(LogServiceServer::new(log::LogApi::new(services.clone())))
 }

@@ -1,6 +1,7 @@
 //! The delivery log through its door: pages, filters, the live tail, messages, and acts on messages.
 
 mod acts;
+mod audit;
 mod door;
 mod filters;
 mod live;

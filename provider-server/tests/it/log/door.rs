@@ -42,6 +42,12 @@ use crate::support::{START_MS, TestStore, origin, put};
 #[derive(Clone)]
 pub struct Bearer(MetadataValue<Ascii>);
 
+impl Bearer {
+    fn new(token: &str) -> Self {
+        Self(format!("Bearer {token}").parse().expect("a header"))
+    }
+}
+
 impl Interceptor for Bearer {
     fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
         request.metadata_mut().insert("authorization", self.0.clone());
@@ -89,8 +95,24 @@ impl Door {
         Self { sessions, stopping, store: test.store.clone(), service }
     }
 
+    /// The services, to make other clients of.
+    pub fn service(&self) -> Checked<Routes> {
+        self.service.clone()
+    }
+
+    /// A new account's token.
+    pub async fn token(&self, role: Role, districts: Vec<DistrictId>) -> Bearer {
+        let username = format!("user-{}", hex::encode(self.store.shared().entropy.bytes::<4>()));
+        Bearer::new(&self.open_session(&username, role, districts).await)
+    }
+
     /// A client of a new account, and its token.
     pub async fn sign_in(&self, username: &str, role: Role, districts: Vec<DistrictId>) -> (Client, String) {
+        let token = self.open_session(username, role, districts).await;
+        (LogServiceClient::with_interceptor(self.service.clone(), Bearer::new(&token)), token)
+    }
+
+    async fn open_session(&self, username: &str, role: Role, districts: Vec<DistrictId>) -> String {
         let new = NewStaff { username: username.into(), password_hash: "none".into(), role, districts };
         let opened = self.store.act(move |tx| {
             Box::pin(async move {
@@ -98,9 +120,7 @@ impl Door {
                 staff::open_session(tx, made.id, &[]).await
             })
         });
-        let token = opened.await.expect("signed in").token;
-        let bearer = Bearer(format!("Bearer {token}").parse().expect("a header"));
-        (LogServiceClient::with_interceptor(self.service.clone(), bearer), token)
+        opened.await.expect("signed in").token
     }
 }
 
