@@ -3,5 +3,6 @@
 mod changes;
 mod engine;
 mod golden;
+mod log;
 mod oneroster;
 mod support;

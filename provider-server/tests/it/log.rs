@@ -1,0 +1,8 @@
+//! The delivery log through its door: pages, filters, the live tail, messages, and acts on messages.
+
+mod acts;
+mod door;
+mod filters;
+mod live;
+mod messages;
+mod pages;
