@@ -1,44 +1,22 @@
-//! The audit log, for auditors and owners.
+//! The audit log: pages of a chain, and the check of the chains.
 
 use rollcall_proto::provider::v1::{self as pb, audit_service_server::AuditService};
 use tonic::{Request, Response, Status};
 
 use super::{
-    Services,
     auth::caller,
-    convert::{bad_page_token, page_size, timestamp},
+    convert::{page_size, page_token, read_page_token, timestamp},
     status::{refused, to_status},
 };
 use crate::{
     error::{Refusal, RefusalKind},
     model::access::Scope,
-    store::{
-        StoreError,
-        audit::{self, Entry, INSTALLATION},
-        scope::resolve_district,
-    },
+    store::{Store, StoreError, audit, scope::resolve_district},
 };
 
 /// See the schema.
 pub struct AuditApi {
-    services: Services,
-}
-
-impl AuditApi {
-    pub fn new(services: Services) -> Self {
-        Self { services }
-    }
-}
-
-fn to_entry(entry: Entry) -> pb::AuditEntry {
-    pb::AuditEntry {
-        number: entry.number,
-        at: Some(timestamp(entry.at_ms)),
-        actor: entry.actor,
-        act: entry.act,
-        subject: entry.subject,
-        detail: entry.detail,
-    }
+    pub store: Store,
 }
 
 #[tonic::async_trait]
@@ -50,27 +28,32 @@ impl AuditService for AuditApi {
         let scope = caller(&request)?.scope;
         let request = request.into_inner();
         let limit = page_size(request.page_size).map_err(refused)?;
-        let before = match request.page_token.as_str() {
-            "" => None,
-            text => Some(text.parse::<u64>().map_err(|_| refused(bad_page_token()))?),
-        };
+        let before = read_page_token(&request.page_token).map_err(refused)?;
         let read = async {
-            let mut conn = self.services.store.reader().await?;
+            let mut conn = self.store.reader().await?;
             let chain = match (request.district.as_str(), &scope) {
-                ("", Scope::Installation) => INSTALLATION.to_owned(),
+                ("", Scope::Installation) => audit::INSTALLATION.to_owned(),
                 ("", _) => {
-                    let words = "name a district: the installation's own chain is for owners";
-                    return Err(Refusal::new(RefusalKind::Denied, words).into());
+                    let message = "district: name one of yours; only an owner reads the installation's chain";
+                    return Err(StoreError::from(Refusal::new(RefusalKind::Denied, message)));
                 }
-                (text, _) => resolve_district(&mut conn, &scope, text).await?.to_string(),
+                (district, scope) => resolve_district(&mut conn, scope, district).await?.to_string(),
             };
-            audit::page(&mut conn, &chain, before, limit).await
+            audit::list(&mut conn, &chain, before, limit as usize).await
         };
-        let entries: Vec<Entry> = read.await.map_err(to_status)?;
-        let last = entries.last().filter(|last| last.number > 1 && entries.len() as i64 == limit);
-        let next_page_token = last.map(|last| last.number.to_string()).unwrap_or_default();
-        let entries = entries.into_iter().map(to_entry).collect();
-        Ok(Response::new(pb::ListAuditResponse { entries, next_page_token }))
+        let (entries, next) = read.await.map_err(to_status)?;
+        let entry = |entry: audit::Entry| pb::AuditEntry {
+            number: entry.number,
+            at: Some(timestamp(entry.at_ms)),
+            actor: entry.actor,
+            act: entry.act,
+            subject: entry.subject,
+            detail: entry.detail,
+        };
+        Ok(Response::new(pb::ListAuditResponse {
+            entries: entries.into_iter().map(entry).collect(),
+            next_page_token: page_token(next),
+        }))
     }
 
     async fn verify_audit(
@@ -78,14 +61,13 @@ impl AuditService for AuditApi {
         request: Request<pb::VerifyAuditRequest>,
     ) -> Result<Response<pb::VerifyAuditResponse>, Status> {
         let scope = caller(&request)?.scope;
-        let chains: Option<Vec<String>> = match scope {
-            Scope::Installation => None,
-            Scope::Districts(districts) => Some(districts.iter().map(ToString::to_string).collect()),
-            Scope::School(..) => Some(Vec::new()),
+        let sees = move |chain: &str| match chain.parse() {
+            Ok(district) => scope.includes_district(district),
+            Err(_) => scope == Scope::Installation,
         };
-        let store = self.services.store.clone();
+        let store = self.store.clone();
         // A task of its own: a caller that goes away must not leave the snapshot open.
-        let verified = tokio::spawn(async move { audit::verify_now(&store, chains).await });
+        let verified = tokio::spawn(async move { audit::verify_now(&store, sees).await });
         let verdict = verified.await.unwrap_or(Err(StoreError::Stopping)).map_err(to_status)?;
         Ok(Response::new(pb::VerifyAuditResponse {
             intact: verdict.first_break.is_none(),

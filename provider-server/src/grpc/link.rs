@@ -84,6 +84,7 @@ impl SchoolLinkService for LinkApi {
             secret_id: stored.info.id.to_string(),
             fingerprint: stored.info.fingerprint,
             nonce: stored.nonce.unwrap_or_default(),
+            overlap_ms: u64::try_from(stored.overlap_ms).unwrap_or(0),
         }))
     }
 

@@ -74,8 +74,8 @@ pub fn routes(services: &Services) -> Routes {
         .add_service(SchoolServiceServer::new(schools::SchoolApi::new(services.clone())))
         .add_service(EnrollmentServiceServer::new(enrollment::EnrollmentApi::new(services.clone())))
         .add_service(SchoolLinkServiceServer::new(link::LinkApi::new(services.clone())))
-        .add_service(AuditServiceServer::new(audit::AuditApi::new(services.clone())))
         .add_service(StudentServiceServer::new(students))
         .add_service(StaffServiceServer::new(staff::StaffApi::new(services.clone())))
+        .add_service(AuditServiceServer::new(audit::AuditApi { store: services.store.clone() }))
         .add_service(LogServiceServer::new(log::LogApi::new(services.clone())))
 }

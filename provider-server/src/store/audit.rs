@@ -8,7 +8,7 @@ use rollcall_proto::id::DistrictId;
 use sha2::Sha256;
 
 use super::{
-    Conn, Shared, Store, StoreError, Tx, Value,
+    Conn, Row, Shared, Store, StoreError, Tx, Value,
     keys::{KeyCache, derive_mac_key},
 };
 
@@ -124,26 +124,26 @@ pub struct Verdict {
 
 /// Recomputes every chain from its rows and compares each head.
 pub async fn verify(conn: &mut Conn, shared: &Shared) -> Result<Verdict, StoreError> {
-    verify_chains(conn, shared, None).await
+    verify_chains(conn, shared, |_| true).await
 }
 
-/// The same beside a running server: over one snapshot, so that what is appended meanwhile is no break. `chains` narrows
-/// it. Must run to its end: see [`Conn::end_snapshot`].
-pub async fn verify_now(store: &Store, chains: Option<Vec<String>>) -> Result<Verdict, StoreError> {
+/// The same beside a running server, for the chains that the caller may see: over one snapshot, so that what is appended
+/// meanwhile is no break. Must run to its end: see [`Conn::end_snapshot`].
+pub async fn verify_now(store: &Store, sees: impl Fn(&str) -> bool) -> Result<Verdict, StoreError> {
     let mut conn = store.reader().await?;
     conn.begin_snapshot().await?;
-    let verdict = verify_chains(&mut conn, store.shared(), chains.as_deref()).await;
+    let verdict = verify_chains(&mut conn, store.shared(), sees).await;
     conn.end_snapshot().await?;
     verdict
 }
 
-async fn verify_chains(conn: &mut Conn, shared: &Shared, only: Option<&[String]>) -> Result<Verdict, StoreError> {
+async fn verify_chains(conn: &mut Conn, shared: &Shared, sees: impl Fn(&str) -> bool) -> Result<Verdict, StoreError> {
     let key = derive_mac_key(&shared.keys.get(conn, SCOPE).await?, "audit rows");
     let mut verdict = Verdict { entries: 0, first_break: None };
     let sql = "SELECT chain FROM audit_heads UNION SELECT DISTINCT chain FROM audit ORDER BY 1";
     for mut row in conn.query(sql, vec![]).await? {
         let chain: String = row.take(0)?;
-        if only.is_some_and(|only| !only.contains(&chain)) {
+        if !sees(&chain) {
             continue;
         }
         let found = verify_chain(conn, &key, &chain, &mut verdict.entries).await?;
@@ -201,26 +201,35 @@ async fn verify_chain(
     Ok(None)
 }
 
-/// A kept act.
-#[allow(missing_docs)]
+/// One act that was kept.
 pub struct Entry {
-    /// Its place in its chain, from 1.
+    /// Its place in the chain, from 1.
     pub number: u64,
+    /// Unix ms.
     pub at_ms: i64,
+    /// See [`AuditAct`].
     pub actor: String,
+    /// See [`AuditAct`].
     pub act: String,
+    /// See [`AuditAct`].
     pub subject: String,
+    /// See [`AuditAct`].
     pub detail: String,
 }
 
-/// A page of a chain, newest first, below a number.
-pub async fn page(conn: &mut Conn, chain: &str, before: Option<u64>, limit: i64) -> Result<Vec<Entry>, StoreError> {
+/// Acts of a chain, newest first, older than `before` where it is given; with where the next page begins.
+pub async fn list(
+    conn: &mut Conn,
+    chain: &str,
+    before: Option<u64>,
+    limit: usize,
+) -> Result<(Vec<Entry>, Option<u64>), StoreError> {
     let sql = "SELECT number, at_ms, actor, act, subject, detail FROM audit
                WHERE chain = $1 AND number < $2 ORDER BY number DESC LIMIT $3";
-    let before = before.and_then(|before| i64::try_from(before).ok()).unwrap_or(i64::MAX);
-    let rows = conn.query(sql, vec![chain.to_owned().into(), before.into(), limit.into()]).await?;
-    let entry = |mut row: super::Row| {
-        Ok(Entry {
+    let before = before.unwrap_or(i64::MAX as u64);
+    let rows = conn.query(sql, vec![chain.to_owned().into(), before.into(), (limit as u64 + 1).into()]).await?;
+    let read = |mut row: Row| {
+        Ok::<_, StoreError>(Entry {
             number: row.take(0)?,
             at_ms: row.take(1)?,
             actor: row.take(2)?,
@@ -229,7 +238,11 @@ pub async fn page(conn: &mut Conn, chain: &str, before: Option<u64>, limit: i64)
             detail: row.take(5)?,
         })
     };
-    rows.into_iter().map(entry).collect()
+    let mut entries: Vec<Entry> = rows.into_iter().map(read).collect::<Result<_, _>>()?;
+    let more = entries.len() > limit;
+    entries.truncate(limit);
+    let next = entries.last().filter(|_| more).map(|last| last.number);
+    Ok((entries, next))
 }
 
 /// The newest row of a chain.

@@ -1,4 +1,4 @@
 //! The delivery machine, from a committed change to a real receiver on loopback and back into the log.
 
 mod delivering;
-mod support;
+pub mod support;
