@@ -76,6 +76,7 @@ fn to_redeemed(handoff: Handoff) -> pb::RedeemResponse {
         district_sourced_id: handoff.names.district_sourced_id,
         fingerprint: handoff.fingerprint,
         secret_id: handoff.secret_id.to_string(),
+        start_after_sequence: handoff.start_after.unwrap_or_default(),
     }
 }
 

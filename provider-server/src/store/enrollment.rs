@@ -67,6 +67,8 @@ pub struct Handoff {
     pub fingerprint: String,
     /// The secret's id.
     pub secret_id: SecretId,
+    /// What the confirm answered; absent before it.
+    pub start_after: Option<u64>,
 }
 
 /// What a code is for.
@@ -232,6 +234,7 @@ async fn handoff(tx: &mut Tx<'_>, code: &Code, token: Option<Zeroizing<String>>)
         names: names(tx, code.school).await?,
         fingerprint: stored.info.fingerprint,
         secret_id: id,
+        start_after: code.start_after,
     })
 }
 
