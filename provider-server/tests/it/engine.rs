@@ -1,4 +1,5 @@
 //! The delivery machine, from a committed change to a real receiver on loopback and back into the log.
 
 mod delivering;
+mod simulation;
 mod support;
