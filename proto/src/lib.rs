@@ -6,8 +6,8 @@ pub mod digest;
 pub mod enrollment;
 pub mod id;
 pub mod json;
-pub mod violations;
 pub mod pinned;
+pub mod violations;
 pub mod webhook;
 
 /// The gRPC schema of the provider's service.

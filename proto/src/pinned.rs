@@ -24,6 +24,9 @@ const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(20);
 /// … and is given up after this.
 const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// Headers of one answer, in bytes.
+const MAX_HEADER_BYTES: u32 = 16 * 1024;
+
 /// SHA-256 of a server's public key (SubjectPublicKeyInfo).
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Pin(pub [u8; 32]);
@@ -135,9 +138,14 @@ impl PinnedEndpoint {
             .http2_keep_alive_interval(KEEPALIVE_INTERVAL)
             .keep_alive_timeout(KEEPALIVE_TIMEOUT)
             .keep_alive_while_idle(true)
-            .tcp_nodelay(true);
+            .http2_max_header_list_size(MAX_HEADER_BYTES);
         let connector = PinnedConnector { host: bare_host.into(), port, name, tls: Arc::new(client_config(pin)) };
         Ok(Self { endpoint, connector })
+    }
+
+    /// Every call fails after this time.
+    pub fn with_call_timeout(self, timeout: Duration) -> Self {
+        Self { endpoint: self.endpoint.timeout(timeout), ..self }
     }
 
     /// Connects now, so that an unreachable server and a wrong key are told apart at once.

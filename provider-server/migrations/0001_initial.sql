@@ -127,7 +127,9 @@ CREATE TABLE codes (
     secret_id BYTEA,
     -- The installation token, sealed, while it may be asked for again.
     token_sealed BYTEA,
-    confirmed_ms BIGINT
+    confirmed_ms BIGINT,
+    -- What the confirm answered, so that a lost answer can be repeated.
+    start_after BIGINT
 );
 CREATE INDEX codes_by_school ON codes (school_id, created_ms);
 
@@ -232,7 +234,9 @@ CREATE TABLE attempts (
     PRIMARY KEY (school_id, log_sequence)
 );
 CREATE INDEX attempts_by_event ON attempts (event_id);
-CREATE INDEX attempts_failed ON attempts (school_id, log_sequence) WHERE status <> 'delivered';
+-- What was no first, automatic success: a small part, and what the log is mostly asked for.
+CREATE INDEX attempts_trouble ON attempts (school_id, log_sequence)
+    WHERE status <> 'delivered' OR try_number > 1 OR trigger_kind <> 'automatic';
 
 -- The answers worth keeping: sealed headers and body of failures, and who signed.
 CREATE TABLE attempt_answers (

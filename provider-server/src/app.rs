@@ -11,6 +11,8 @@ use serde::Serialize;
 use tokio::{net::TcpListener, sync::watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
+#[cfg(unix)]
+use crate::control;
 use crate::{
     clock::{Clock, Entropy, SystemClock},
     config::Config,
@@ -120,6 +122,11 @@ pub async fn start(config: Config, clock: Arc<dyn Clock>, entropy: Entropy) -> R
     let serving = serving::serve(grpc_listener, identity.config, routes, auth, metrics.clone(), stop.clone());
     workers::spawn(&tasks, &store, "grpc", serving);
     workers::spawn(&tasks, &store, "ops", ops::serve(ops_listener, store.clone(), metrics, stop.begun.clone()));
+    #[cfg(unix)]
+    if let Some(door) = control::listen(&config.data_dir) {
+        let serving = control::serve(door, store.clone(), config.key_source.clone(), stop.begun.clone());
+        workers::spawn(&tasks, &store, "control", serving);
+    }
     tasks.spawn(report_stop(health, stop.begun.clone()));
 
     let ready = Ready {

@@ -4,8 +4,11 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::config::{Config, Environment, Written};
-use crate::exit::Failure;
+use crate::{
+    config::{Config, Environment, Written},
+    ctl::Ctl,
+    exit::Failure,
+};
 
 /// Accepts changes of students durably and delivers each to the schools concerned, signed.
 #[derive(Parser)]
@@ -39,6 +42,8 @@ pub enum Command {
     /// Checks the database
     #[command(subcommand)]
     Db(DbCommand),
+    /// Administers a running server over gRPC
+    Ctl(Box<Ctl>),
 }
 
 /// Settings that every command takes.
@@ -91,7 +96,7 @@ pub enum ConfigCommand {
 /// `keys`
 #[derive(Subcommand)]
 pub enum KeysCommand {
-    /// Makes a new key-encryption key and wraps every data key with it; the server must be stopped
+    /// Makes a new key-encryption key and wraps every data key with it; a running server does it itself
     Rotate(Offline),
 }
 

@@ -18,7 +18,7 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     logging::start();
     match run(cli.command.unwrap_or_else(|| Command::Serve(Serve::default()))) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(failure) => {
             eprintln!("provider-server: {failure}");
             failure.code.into()
@@ -27,9 +27,10 @@ fn main() -> ExitCode {
 }
 
 #[tokio::main]
-async fn run(command: Command) -> Result<(), Failure> {
+async fn run(command: Command) -> Result<ExitCode, Failure> {
     let environment = process_environment();
-    match command {
+    let done = match command {
+        Command::Ctl(ctl) => return Ok(ctl.run().await),
         Command::Serve(serve) => {
             let mut config = serve.settings.load(&environment)?;
             config.ready_json = serve.ready_json;
@@ -48,5 +49,6 @@ async fn run(command: Command) -> Result<(), Failure> {
         Command::Db(DbCommand::Check(args)) => {
             offline::check_database(&args.settings.load(&environment)?, args.json).await
         }
-    }
+    };
+    done.map(|()| ExitCode::SUCCESS)
 }

@@ -6,11 +6,10 @@ use serde_json::{Value, json};
 
 use crate::{
     app::{self, Opened},
-    clock::{Clock as _, Entropy, SystemClock},
-    config::{Config, KeySource},
+    clock::{Entropy, SystemClock},
+    config::Config,
     exit::{CHECK_FAILED, DATA, Failure},
-    key_file,
-    sealing::{Keyring, SealingKey},
+    key_file, key_rotation,
     store::{audit, keys},
 };
 
@@ -34,29 +33,21 @@ async fn open(config: &Config) -> Result<Opened, Failure> {
     app::open(config, false, Arc::new(SystemClock), Entropy::from_system()).await
 }
 
-/// New key first in the file and durable, then every data key wrapped anew in one transaction, then the old ones out
-/// of the file. A kill at any point leaves a file that opens everything.
+/// Makes a new key-encryption key: the running server does it, else this process with the lock.
 pub async fn rotate_keys(config: &Config, as_json: bool) -> Result<(), Failure> {
-    let KeySource::File { path, .. } = &config.key_source else {
-        let words = "WEBHOOK_ENCRYPTION_KEY holds the key: move it to a key file first (--key-file)";
-        return Err(Failure::config(words));
+    #[cfg(unix)]
+    let by_server = crate::control::ask_to_rotate(&config.data_dir).await?;
+    #[cfg(not(unix))]
+    let by_server = None;
+    let rotated = match by_server {
+        Some(rotated) => rotated,
+        None => {
+            let Opened { store, lock: _lock, .. } = open(config).await?;
+            key_rotation::rotate(&store, &config.key_source).await?
+        }
     };
-    let Opened { store, lock, .. } = open(config).await?;
-    let old = key_file::read(path)?;
-    let new = SealingKey::generate(SystemClock.now_ms(), &store.shared().entropy);
-    let mut both = vec![new.clone()];
-    both.extend(old);
-    key_file::write(path, &both)?;
-    let ring = Keyring::new(both);
-    let rewrapped = store.act(move |tx| Box::pin(async move { keys::rewrap_all(tx, ring).await })).await?;
-    key_file::write(path, std::slice::from_ref(&new))?;
-    let id = new.id();
-    print(
-        as_json,
-        json!({"key": id.to_string(), "rewrapped": rewrapped}),
-        format!("{rewrapped} keys wrapped with {id}"),
-    );
-    drop(lock);
+    let words = format!("{} keys wrapped with {}", rotated.rewrapped, rotated.key);
+    print(as_json, json!(rotated), words);
     Ok(())
 }
 

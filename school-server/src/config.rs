@@ -163,7 +163,7 @@ mod tests {
             ("max_connections = 0", "max_connections"),
             ("tls_cert = 'a'", "tls_key"),
         ] {
-            let error = load(toml, Serve::default()).err().expect(toml);
+            let error = load(toml, Serve::default()).expect_err(toml);
             assert_eq!(error.kind, crate::error::Kind::Config);
             assert!(error.to_string().contains(name), "{error}");
         }

@@ -1,18 +1,66 @@
-//! `cargo xtask test`: runs every test of the workspace. The demo and the bench are not merged yet.
+//! `cargo xtask demo | test | bench`: sets up, builds, and drives the real programs from outside. Nothing of the product
+//! is decided here.
 
-use std::process::{Command, ExitCode};
+mod admin;
+mod bench;
+mod build;
+mod demo;
+mod process;
+mod progress;
+mod provider;
+mod receiver;
+mod setup;
+mod test;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+#[derive(Parser)]
+#[command(
+    name = "cargo xtask",
+    bin_name = "cargo xtask",
+    about = "Sets up, tries and measures Rollcall",
+    after_help = "Examples:
+  cargo xtask test
+  cargo xtask test --only rust
+  cargo xtask demo
+  cargo xtask bench --row 1 --json bench.json
+  cargo xtask demo --exit --students 20000 --kill provider --kills 5"
+)]
+enum Task {
+    /// Shows the whole flow: a provider, a receiver per school, a roster, changes, failures, equal rosters
+    Demo(demo::Demo),
+    /// Measures throughput, latency and memory beside the machine's limits in the same run
+    Bench(bench::Bench),
+    /// Where the bench's messages end
+    #[command(hide = true)]
+    Sink(bench::sink::SinkProcess),
+    /// Sets up what tests need, then checks everything: formatting, lints, tests, end-to-end flows
+    Test(test::Test),
+}
 
 fn main() -> ExitCode {
-    if std::env::args().nth(1).as_deref() != Some("test") {
-        eprintln!("usage: cargo xtask test");
-        return ExitCode::from(2);
-    }
-    match Command::new("cargo").args(["test", "--workspace", "--no-fail-fast"]).status() {
-        Ok(status) if status.success() => ExitCode::SUCCESS,
-        Ok(_) => ExitCode::from(1),
+    let task = Task::parse();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
         Err(error) => {
-            eprintln!("cargo could not be started: {error}");
-            ExitCode::from(70)
+            eprintln!("error: no runtime: {error}");
+            return ExitCode::from(70);
         }
-    }
+    };
+    let outcome = runtime.block_on(async {
+        match task {
+            Task::Demo(demo) => demo.run().await,
+            Task::Bench(bench) => bench.run().await,
+            Task::Sink(sink) => sink.run().await,
+            Task::Test(test) => test.run().await,
+        }
+    });
+    // Threads that wait for a terminal or a file must not hold up the end.
+    runtime.shutdown_background();
+    outcome.unwrap_or_else(|error| {
+        eprintln!("error: {error:#}");
+        ExitCode::FAILURE
+    })
 }

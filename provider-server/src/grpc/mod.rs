@@ -1,8 +1,16 @@
 //! The gRPC services: the only place where prost types appear. A handler converts and validates, asks the store, and
 //! converts the answer; `status` is the one error mapping and `auth` the one check of who may call.
 
+mod audit;
 pub mod auth;
 mod convert;
+mod districts;
+mod enrollment;
+mod link;
+mod link_log;
+mod log;
+mod school_view;
+mod schools;
 mod sessions;
 mod staff;
 pub mod status;
@@ -11,6 +19,9 @@ mod students;
 use std::{path::PathBuf, sync::Arc};
 
 use rollcall_proto::provider::v1::{
+    audit_service_server::AuditServiceServer, district_service_server::DistrictServiceServer,
+    enrollment_service_server::EnrollmentServiceServer, log_service_server::LogServiceServer,
+    school_link_service_server::SchoolLinkServiceServer, school_service_server::SchoolServiceServer,
     staff_service_server::StaffServiceServer, student_service_server::StudentServiceServer,
 };
 use tokio_util::sync::CancellationToken;
@@ -59,6 +70,12 @@ pub fn routes(services: &Services) -> Routes {
     let students = students::Students { store: services.store.clone(), changes: services.changes.clone() };
     // One line for each service.
     Routes::default()
+        .add_service(DistrictServiceServer::new(districts::DistrictApi::new(services.clone())))
+        .add_service(SchoolServiceServer::new(schools::SchoolApi::new(services.clone())))
+        .add_service(EnrollmentServiceServer::new(enrollment::EnrollmentApi::new(services.clone())))
+        .add_service(SchoolLinkServiceServer::new(link::LinkApi::new(services.clone())))
         .add_service(StudentServiceServer::new(students))
         .add_service(StaffServiceServer::new(staff::StaffApi::new(services.clone())))
+        .add_service(AuditServiceServer::new(audit::AuditApi { store: services.store.clone() }))
+        .add_service(LogServiceServer::new(log::LogApi::new(services.clone())))
 }

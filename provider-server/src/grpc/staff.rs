@@ -17,7 +17,6 @@ use crate::{
     model::access::{Role, Scope},
     passwords::Passwords,
     store::{
-        StoreError,
         limits::{self, Subject},
         scope::resolve_district,
         staff::{self, Grant, NewStaff},
@@ -189,9 +188,7 @@ impl StaffService for StaffApi {
                 }
                 districts.sort_unstable();
                 districts.dedup();
-                Ok::<_, StoreError>(
-                    staff::create(tx, &actor, NewStaff { username, password_hash, role, districts }).await?,
-                )
+                staff::create(tx, &actor, NewStaff { username, password_hash, role, districts }).await
             })
         });
         Ok(Response::new(to_staff(created.await.map_err(to_status)?)))

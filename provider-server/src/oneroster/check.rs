@@ -112,10 +112,10 @@ impl<'t, 'o, 's> RowCheck<'t, 'o, 's> {
     /// Begin and end, the first before the second.
     pub fn dates(&mut self, begin: usize, end: usize) -> (Option<Date>, Option<Date>) {
         let dates = (self.date(begin), self.date(end));
-        if let (Some(first), Some(after)) = dates {
-            if first >= after {
-                self.error(end, Code::DateOrder);
-            }
+        if let (Some(first), Some(after)) = dates
+            && first >= after
+        {
+            self.error(end, Code::DateOrder);
         }
         dates
     }

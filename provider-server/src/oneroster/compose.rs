@@ -116,12 +116,11 @@ mod tests {
 
     use RoleType::{Primary, Secondary};
 
+    /// Roles, primary org and findings.
+    type Found = (Vec<(u32, RoleType)>, Option<u32>, Vec<(Code, u64)>);
+
     /// Orgs from 10 on are no schools.
-    fn found(
-        roles: Vec<Role>,
-        stated: Option<u32>,
-        whole: bool,
-    ) -> (Vec<(u32, RoleType)>, Option<u32>, Vec<(Code, u64)>) {
+    fn found(roles: Vec<Role>, stated: Option<u32>, whole: bool) -> Found {
         let composed = compose(roles, stated, whole, |org| org < 10);
         (
             composed.roles.iter().map(|role| (role.org, role.role_type)).collect(),

@@ -69,7 +69,7 @@ pub fn read(mut table: Table<'_>, kind: Kind, out: &mut Output<'_>) -> Result<Or
     let mut orgs = Orgs { whole: kind == Kind::Bulk, ..Orgs::default() };
     let mut rows = Vec::new();
     let mut ignored = Ignored::all_but(&table.layout, ORG_COLUMNS);
-    while table.next_good(out, |row, out| reject_faulty(row, out))?.is_some() {
+    while table.next_good(out, reject_faulty)?.is_some() {
         ignored.check(&table, out);
         let mut check = RowCheck::new(&table, out);
         let id = check.sourced_id();

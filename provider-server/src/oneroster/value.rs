@@ -70,10 +70,9 @@ fn calendar_day(value: &str, exact: bool) -> Option<Date> {
 
 /// `YYYY-MM-DDThh:mm:ss[.sss]` with `Z` or an offset; also understood, as UTC: without an offset, or a date alone.
 pub fn date_time(value: &str) -> Option<Parsed<Timestamp>> {
-    if value.len() >= 20 && value.as_bytes()[10] == b'T' && value.is_ascii() && !value.contains('[') {
-        if let Ok(timestamp) = value.parse::<Timestamp>() {
-            return Some(Parsed::Exact(timestamp));
-        }
+    let looks_like_one = value.len() >= 20 && value.as_bytes()[10] == b'T' && value.is_ascii() && !value.contains('[');
+    if looks_like_one && let Ok(timestamp) = value.parse::<Timestamp>() {
+        return Some(Parsed::Exact(timestamp));
     }
     let civil = match date(value) {
         Some(Parsed::Exact(date)) => date.to_datetime(jiff::civil::Time::midnight()),

@@ -110,7 +110,7 @@ async fn sync_page(tx: &mut Tx<'_>, school: SchoolId) -> Result<(), StoreError> 
         let (id, present, sent): (StudentId, bool, u64) = (row.take(1)?, row.take(2)?, row.take(5)?);
         last = student.sourced_id.clone();
         students.push(Value::from(id));
-        let Some(change) = sync_event(&student, &school_sourced_id, present, sent > 0) else { continue };
+        let Some(change) = current_state(&student, &school_sourced_id, present, sent > 0) else { continue };
         let change_id = ChangeId::new(tx.now_ms, tx.shared.entropy.bytes());
         let source = Source { kind: "sync".into(), run_id: None, line: None };
         batch.add_event(tx, (district, &school_sourced_id), id, change_id, &student, change, source);
@@ -130,7 +130,8 @@ async fn sync_page(tx: &mut Tx<'_>, school: SchoolId) -> Result<(), StoreError> 
     Ok(())
 }
 
-fn sync_event(student: &Student, school: &str, present: bool, sent: bool) -> Option<SchoolChange> {
+/// What tells a school how a student stands there now; `None` where it was never told of a student who is gone.
+pub(super) fn current_state(student: &Student, school: &str, present: bool, sent: bool) -> Option<SchoolChange> {
     let gone = |event_type| SchoolChange { event_type, object: None, previous_attributes: None };
     match present {
         true => {

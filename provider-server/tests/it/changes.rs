@@ -201,8 +201,7 @@ async fn a_failing_act_undoes_itself_alone() {
     let failing = test.store.act(|tx| {
         Box::pin(async move {
             tx.conn.execute("INSERT INTO meta (name, value) VALUES ('a', $1)", vec![vec![1].into()]).await?;
-            Err::<(), _>(StoreError::Corrupt("for the test"))
-                .or_else(|_| Err(StoreError::Refused(provider_server::error::Refusal::precondition("no"))))
+            Err::<(), _>(StoreError::Refused(provider_server::error::Refusal::precondition("no")))
         })
     });
     let fine = test.store.act(|tx| {

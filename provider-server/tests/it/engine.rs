@@ -4,4 +4,4 @@ mod delivering;
 mod recovering;
 mod refusing;
 mod simulation;
-mod support;
+pub mod support;

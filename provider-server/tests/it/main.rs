@@ -2,5 +2,8 @@
 
 mod changes;
 mod engine;
+mod golden;
+mod log;
 mod oneroster;
+mod platform;
 mod support;

@@ -1,0 +1,193 @@
+//! Sending many messages again: counted exactly first, then queued in bounded acts.
+//!
+//! A replay concerns what is meant to arrive: superseded, discarded and erased messages are left out, and so is what
+//! waits for its first try anyway. Who has left the school is not told of again, and a purged body cannot be sent: such
+//! messages are refused, and counted.
+
+use rollcall_proto::id::{DistrictId, SchoolId};
+
+use super::{BUDGET, StoreError, Value, heads, search::Range};
+use crate::{
+    error::{Refusal, RefusalKind},
+    model::log_filter::LogFilter,
+    store::{
+        Committed, Conn, Store, Tx,
+        audit::{self, AuditAct},
+    },
+};
+
+/// Messages in one replay.
+const MAX_MESSAGES: usize = 500_000;
+/// Messages in one act.
+const PART: usize = 1_024;
+const COLUMNS: &str = "SELECT e.sequence, CASE WHEN b.event_id IS NULL OR (COALESCE(p.present, 0) = 0
+        AND e.event_type IN ('student.created', 'student.updated', 'student.enrolled')) THEN 1 ELSE 0 END";
+const JOINED: &str = " LEFT JOIN event_bodies b ON b.event_id = e.event_id
+    LEFT JOIN school_students p ON p.school_id = e.school_id AND p.sourced_id = e.sourced_id";
+const DUE: &str = " AND (e.state IN ('delivered', 'parked', 'held') OR (e.state = 'pending' AND e.tries > 0))";
+
+/// Which messages are sent again.
+#[derive(Clone, Debug, Default)]
+pub struct Selection {
+    /// By their last attempt; the empty filter asks nothing of it.
+    pub filter: LogFilter,
+    /// Made at or after, Unix ms.
+    pub since_ms: Option<i64>,
+    /// With a higher sequence.
+    pub after_sequence: Option<u64>,
+}
+
+/// What a replay does, or would do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Replayed {
+    /// Messages queued.
+    pub messages: u64,
+    /// Left out because the student has left the school or the body was purged.
+    pub refused: u64,
+}
+
+/// Sends again what is selected; with `dry_run` only counts.
+pub async fn replay(
+    store: &Store,
+    (school, district): (SchoolId, DistrictId),
+    selection: Selection,
+    actor: &str,
+    dry_run: bool,
+) -> Result<Replayed, StoreError> {
+    if selection.filter.is_empty() && selection.since_ms.is_none() && selection.after_sequence.is_none() {
+        return Err(Refusal::field("filter", "give a filter or a time: a replay of everything is not meant").into());
+    }
+    let (sequences, refused) = select(store, school, &selection).await?;
+    let mut replayed = Replayed { messages: sequences.len() as u64, refused };
+    if dry_run || sequences.is_empty() {
+        return Ok(replayed);
+    }
+    let detail = format!("{} messages, {}", sequences.len(), describe(&selection));
+    let mut act = Some(AuditAct::in_district(district, actor, "messages.replayed", school).with_detail(detail));
+    replayed.messages = 0;
+    for part in sequences.chunks(PART) {
+        let (part, act) = (part.to_vec(), act.take());
+        let asked = part.len() as u64;
+        let queued = store.act(move |tx| Box::pin(queue(tx, school, part, act))).await?;
+        replayed.messages += queued;
+        // A student left, or a message was superseded, since the count.
+        replayed.refused += asked - queued;
+    }
+    Ok(replayed)
+}
+
+fn describe(selection: &Selection) -> String {
+    let mut parts = Vec::new();
+    if !selection.filter.is_empty() {
+        parts.push(format!("filter {}", selection.filter));
+    }
+    if let Some(ms) = selection.since_ms {
+        parts.push(format!("since {}", jiff::Timestamp::from_millisecond(ms).unwrap_or_default()));
+    }
+    if let Some(sequence) = selection.after_sequence {
+        parts.push(format!("after sequence {sequence}"));
+    }
+    parts.join(", ")
+}
+
+/// The sequences that are sent again, in order, and the number of those refused.
+async fn select(store: &Store, school: SchoolId, selection: &Selection) -> Result<(Vec<u64>, u64), StoreError> {
+    let mut conn = store.reader().await?;
+    let (mut sequences, mut refused) = (Vec::new(), 0);
+    let mut take = |rows: Vec<crate::store::Row>| {
+        for mut row in rows {
+            match row.take(1)? {
+                true => refused += 1,
+                false => sequences.push(row.take(0)?),
+            }
+        }
+        if sequences.len() > MAX_MESSAGES {
+            let message = format!("more than {MAX_MESSAGES} messages match: narrow the filter or the time");
+            return Err(StoreError::from(Refusal::new(RefusalKind::Exhausted, message)));
+        }
+        Ok(())
+    };
+    if selection.filter.is_empty() {
+        by_sequence(&mut conn, school, selection, &mut take).await?;
+    } else {
+        by_attempts(&mut conn, school, selection, store.now_ms(), &mut take).await?;
+    }
+    sequences.sort_unstable();
+    Ok((sequences, refused))
+}
+
+async fn by_sequence(
+    conn: &mut Conn,
+    school: SchoolId,
+    selection: &Selection,
+    take: &mut impl FnMut(Vec<crate::store::Row>) -> Result<(), StoreError>,
+) -> Result<(), StoreError> {
+    let head = heads(conn, school).await?.sequence;
+    let mut range = Range::between(school, selection.after_sequence.unwrap_or(0).saturating_add(1), head + 1);
+    if let Some(since_ms) = selection.since_ms {
+        range = range.of_messages_since(conn, since_ms).await?;
+    }
+    while !range.is_empty() {
+        let part = range.cut_oldest(BUDGET);
+        let statement = super::condition::Statement::new(COLUMNS).sql(" FROM events e").sql(JOINED);
+        let statement = statement.sql(" WHERE e.school_id = ").bind(school).sql(" AND e.sequence >= ").bind(part.from);
+        let statement = statement.sql(" AND e.sequence < ").bind(part.to).sql(DUE);
+        take(statement.created_since(selection.since_ms).query(conn).await?)?;
+    }
+    Ok(())
+}
+
+/// Through the log, because the filter is about last attempts.
+async fn by_attempts(
+    conn: &mut Conn,
+    school: SchoolId,
+    selection: &Selection,
+    now_ms: i64,
+    take: &mut impl FnMut(Vec<crate::store::Row>) -> Result<(), StoreError>,
+) -> Result<(), StoreError> {
+    let head = heads(conn, school).await?.log_sequence;
+    let mut range = Range::of(conn, school, &selection.filter, now_ms, head + 1).await?;
+    let select = format!("{COLUMNS} FROM attempts a CROSS JOIN events e{JOINED}");
+    while !range.is_empty() {
+        let part = range.newest_part(conn, BUDGET).await?;
+        range.to = part.from;
+        let statement = part.bounded(&select).sql(" AND e.event_id = a.event_id").sql(DUE);
+        let statement = statement.created_since(selection.since_ms);
+        let statement = match selection.after_sequence {
+            Some(sequence) => statement.sql(" AND e.sequence > ").bind(sequence),
+            None => statement,
+        };
+        let statement = statement.filter(&selection.filter, now_ms).sql(
+            " AND NOT EXISTS (SELECT 1 FROM attempts later WHERE later.event_id = a.event_id
+                AND later.log_sequence > a.log_sequence)",
+        );
+        take(statement.query(conn).await?)?;
+    }
+    Ok(())
+}
+
+async fn queue(
+    tx: &mut Tx<'_>,
+    school: SchoolId,
+    sequences: Vec<u64>,
+    act: Option<AuditAct>,
+) -> Result<u64, StoreError> {
+    // The rules once more: the count was made before this transaction.
+    let sql =
+        "UPDATE events SET state = 'pending', reason = '', due_ms = $2, next_trigger = 'replay', settled_ms = NULL
+               WHERE school_id = $1 AND state IN ('pending', 'delivered', 'parked', 'held')
+                 AND EXISTS (SELECT 1 FROM event_bodies b WHERE b.event_id = events.event_id)
+                 AND (event_type NOT IN ('student.created', 'student.updated', 'student.enrolled')
+                    OR EXISTS (SELECT 1 FROM school_students p WHERE p.school_id = events.school_id
+                        AND p.sourced_id = events.sourced_id AND p.present = 1))
+                 AND sequence IN {list} RETURNING sequence";
+    let list = sequences.into_iter().map(Value::from).collect();
+    let queued = tx.conn.query_list(sql, vec![school.into(), tx.now_ms.into()], list).await?.len() as u64;
+    if let Some(act) = act {
+        audit::append(tx, vec![act]).await?;
+    }
+    if queued > 0 {
+        tx.after_commit(Committed::Reload(school));
+    }
+    Ok(queued)
+}

@@ -1,0 +1,117 @@
+//! `cargo xtask bench`: rows of docs/performance.md, each beside its limit measured in the same run on the same machine.
+//! What counts is the ratio.
+
+mod end_to_end;
+mod figures;
+mod ingest;
+mod latency;
+mod limits;
+mod memory;
+mod receive;
+pub mod sink;
+mod stage;
+mod usage;
+
+use std::{path::PathBuf, process::ExitCode};
+
+use anyhow::{Context, Result, bail};
+use clap::Args;
+
+use crate::{
+    build::{self, Binaries, Profile},
+    process::interrupted,
+    progress::Progress,
+    setup,
+};
+
+use self::figures::Report;
+
+/// Rows that are measured so far; the others come with PostgreSQL, the log's filters and the consoles.
+const ROWS: [u32; 6] = [1, 3, 4, 5, 11, 12];
+
+#[derive(Args)]
+pub struct Bench {
+    /// Only this row of docs/performance.md; may be repeated
+    #[arg(long = "row", value_name = "N")]
+    rows: Vec<u32>,
+    /// A tenth of the work: to see that it runs, not to compare
+    #[arg(long)]
+    quick: bool,
+    /// Also writes the figures as JSON
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+}
+
+/// What every row needs.
+pub struct Bed<'b> {
+    pub binaries: &'b Binaries,
+    pub folder: &'b std::path::Path,
+    pub progress: &'b Progress,
+    pub quick: bool,
+}
+
+impl Bed<'_> {
+    /// An amount of work.
+    pub fn amount(&self, full: u64) -> u64 {
+        if self.quick { full / 10 } else { full }
+    }
+}
+
+impl Bench {
+    /// The task.
+    pub async fn run(self) -> Result<ExitCode> {
+        if let Some(row) = self.rows.iter().find(|row| !ROWS.contains(row)) {
+            bail!("row {row} is not measured by this version; it knows {ROWS:?}");
+        }
+        setup::ensure(&[setup::C_COMPILER])?;
+        if cfg!(debug_assertions) {
+            return self.again_in_release();
+        }
+        let progress = Progress::new();
+        progress.step("building provider-server and school-server for release");
+        let binaries = tokio::task::spawn_blocking(|| build::servers(Profile::Release)).await??;
+        tokio::select! {
+            outcome = self.measure(&binaries, &progress) => outcome,
+            signal = interrupted() => {
+                progress.step(format!("{signal}: stopping"));
+                Ok(ExitCode::from(130))
+            }
+        }
+    }
+
+    /// The driver, too, must be optimized: a slow one would make every limit look low.
+    fn again_in_release(&self) -> Result<ExitCode> {
+        let mut command = build::cargo();
+        command.args(["run", "--release", "--quiet", "--bin", "xtask", "--"]).args(std::env::args_os().skip(1));
+        let status = command.status().context("cargo does not start")?;
+        Ok(ExitCode::from(status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1)))
+    }
+
+    async fn measure(&self, binaries: &Binaries, progress: &Progress) -> Result<ExitCode> {
+        let folder = tempfile::Builder::new().prefix("rollcall-bench-").tempdir()?;
+        let bed = Bed { binaries, folder: folder.path(), progress, quick: self.quick };
+        let wanted = |row: u32| self.rows.is_empty() || self.rows.contains(&row);
+        let mut report = Report::default();
+        if wanted(1) || wanted(3) {
+            end_to_end::measure(&bed, &mut report).await?;
+        }
+        if wanted(4) {
+            ingest::measure(&bed, &mut report).await?;
+        }
+        if wanted(5) {
+            latency::measure(&bed, &mut report).await?;
+        }
+        if wanted(11) {
+            memory::measure(&bed, &mut report).await?;
+        }
+        if wanted(12) {
+            receive::measure(&bed, &mut report).await?;
+        }
+        report.print();
+        if let Some(path) = &self.json {
+            std::fs::write(path, format!("{}\n", report.json()))
+                .with_context(|| format!("cannot write {}", path.display()))?;
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}

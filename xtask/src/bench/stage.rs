@@ -1,0 +1,144 @@
+//! A provider with schools whose messages end in a sink.
+
+use std::{path::Path, time::Duration};
+
+use anyhow::{Result, bail};
+use rollcall_proto::provider::v1 as pb;
+use tokio::time::{Instant, sleep};
+
+use super::{Bed, sink::Sink};
+use crate::{
+    admin::{Admin, patient},
+    demo::{DISTRICT, claim},
+    provider::Provider,
+};
+
+/// Requests under way at once to one school, and connections of the raw limit.
+pub const CONNECTIONS: u32 = 64;
+const POLL: Duration = Duration::from_millis(10);
+const STUCK: Duration = Duration::from_secs(60);
+
+pub struct Stage {
+    pub provider: Provider,
+    pub admin: Admin,
+    pub sink: Sink,
+    pub schools: Vec<pb::School>,
+    pub pid: u32,
+    run: String,
+}
+
+impl Stage {
+    /// Starts a provider with its data in a folder of its own, and connects so many schools to one sink.
+    pub async fn set(bed: &Bed<'_>, name: &str, schools: u32, timed: bool) -> Result<Self> {
+        let folder = bed.folder.join(name);
+        std::fs::create_dir(&folder)?;
+        let provider = Provider::start(bed.binaries, &folder).await?;
+        let admin = claim(&provider, &folder).await?;
+        let sink = Sink::start(timed).await?;
+        let mut stage =
+            Self { pid: provider.pid().await?, provider, admin, sink, schools: Vec::new(), run: name.to_owned() };
+        for number in 0..schools {
+            let school = stage.connect(number).await?;
+            stage.schools.push(school);
+        }
+        Ok(stage)
+    }
+
+    async fn connect(&self, number: u32) -> Result<pb::School> {
+        let create = pb::CreateSchoolRequest {
+            district: DISTRICT.into(),
+            name: format!("School {number}"),
+            sourced_id: format!("school-{number}"),
+        };
+        let school = patient(|| async { self.admin.schools().create_school(create.clone()).await }).await?;
+        let connect = pb::ConnectSchoolRequest {
+            school: school.id.clone(),
+            url: self.sink.url(),
+            own_receiver: true,
+            retry: None,
+            max_in_flight: CONNECTIONS,
+        };
+        patient(|| async { self.admin.schools().connect_school(connect.clone()).await }).await?;
+        let show = pb::ShowSecretOnceRequest { school: school.id.clone() };
+        patient(|| async { self.admin.schools().show_secret_once(show.clone()).await }).await?;
+        Ok(school)
+    }
+
+    /// Holds every school's deliveries, so that only the ingest is measured.
+    pub async fn pause(&self) -> Result<()> {
+        for school in &self.schools {
+            let request = pb::PauseSchoolRequest { school: school.id.clone(), duration_s: 0 };
+            patient(|| async { self.admin.schools().pause_school(request.clone()).await }).await?;
+        }
+        Ok(())
+    }
+
+    /// The student with this number; schools take turns.
+    pub fn student(&self, round: &str, number: u64) -> pb::Student {
+        let school = &self.schools[(number % self.schools.len() as u64) as usize];
+        pb::Student {
+            sourced_id: format!("{}-{round}-{number:08}", self.run),
+            status: pb::StudentStatus::Active.into(),
+            given_name: "Josephine".into(),
+            family_name: "Hernández-Nguyễn".into(),
+            identifier: Some(format!("{number}")),
+            grades: vec!["07".into()],
+            email: Some(format!("student.{number}@students.example.org")),
+            primary_org_sourced_id: Some(school.sourced_id.clone()),
+            school_enrollments: vec![pb::SchoolEnrollment {
+                school_sourced_id: school.sourced_id.clone(),
+                role_type: "primary".into(),
+                begin_date: Some("2026-08-17".into()),
+                ..Default::default()
+            }],
+            ..Default::default()
+        }
+    }
+
+    /// Streams `total` new students, made as they are sent; returns when every one is durable.
+    pub async fn stream(&self, round: &str, total: u64) -> Result<()> {
+        let students: Vec<pb::Student> = (0..total).map(|number| self.student(round, number)).collect();
+        let changes = students.into_iter().enumerate().map(|(number, student)| pb::Change {
+            district: if number == 0 { DISTRICT.into() } else { String::new() },
+            tag: number as u64,
+            idempotency_key: String::new(),
+            act: Some(pb::change::Act::Put(student)),
+        });
+        let mut acks = self.admin.students().apply(tokio_stream::iter(changes)).await?.into_inner();
+        let mut acked = 0;
+        while let Some(ack) = acks.message().await? {
+            if ack.code != 0 {
+                bail!("change {} was refused: {}", ack.tag, ack.error);
+            }
+            acked += 1;
+        }
+        if acked != total {
+            bail!("{acked} of {total} changes were acknowledged");
+        }
+        Ok(())
+    }
+
+    /// Waits until the log has all of so many deliveries.
+    pub async fn until_recorded(&self, total: u64) -> Result<()> {
+        let (mut last, mut moved) = (0, Instant::now());
+        loop {
+            let schools = self.admin.list_schools().await?;
+            let delivered = schools.iter().filter_map(|school| school.figures.as_ref()).map(|f| f.delivered).sum();
+            if delivered >= total {
+                return Ok(());
+            }
+            if delivered != last {
+                (last, moved) = (delivered, Instant::now());
+            } else if moved.elapsed() > STUCK {
+                bail!("only {delivered} of {total} deliveries are recorded, and none for {STUCK:?}");
+            }
+            sleep(POLL).await;
+        }
+    }
+
+    /// A clean stop; the data goes.
+    pub async fn clear(self, folder: &Path) -> Result<()> {
+        self.provider.stop().await?;
+        Ok(std::fs::remove_dir_all(folder.join(&self.run))?)
+    }
+}

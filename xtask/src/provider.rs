@@ -1,0 +1,102 @@
+//! The provider under test: one process at one address, which may be killed and started again.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use rollcall_proto::pinned::Pin;
+use serde_json::Value;
+use tokio::sync::Mutex;
+
+use crate::{
+    build::Binaries,
+    process::{Launch, Process, command},
+};
+
+pub struct Provider {
+    launch: Launch,
+    /// None while it is down.
+    process: Mutex<Option<Process>>,
+    pub program: PathBuf,
+    /// `host:port` of gRPC; the same after each start.
+    pub server: String,
+    pub pin: Pin,
+    pub owner_code_file: PathBuf,
+    pub token_file: PathBuf,
+}
+
+impl Provider {
+    /// Starts it on free ports of the loopback, with a data folder in `folder`.
+    pub async fn start(binaries: &Binaries, folder: &Path) -> Result<Self> {
+        let data_dir = folder.join("provider");
+        let arguments = |listen: &str| {
+            let mut arguments: Vec<std::ffi::OsString> = vec!["serve".into(), "--data-dir".into(), (&data_dir).into()];
+            // The receivers stand on the loopback, which no provider may reach unless told so.
+            for text in ["--listen", listen, "--ops-listen", "127.0.0.1:0", "--allow-network", "127.0.0.0/8"] {
+                arguments.push(text.into());
+            }
+            arguments
+        };
+        let mut launch = Launch {
+            program: binaries.provider.clone(),
+            arguments: arguments("127.0.0.1:0"),
+            environment: Vec::new(),
+            ready: folder.join("provider.ready.json"),
+            log: folder.join("provider.log"),
+        };
+        let (process, ready) = launch.start().await?;
+        let server = address(&ready, "grpc")?;
+        launch.arguments = arguments(&server);
+        Ok(Self {
+            launch,
+            process: Mutex::new(Some(process)),
+            program: binaries.provider.clone(),
+            server,
+            pin: text(&ready, "pin")?.parse()?,
+            owner_code_file: text(&ready, "owner_code_file")?.into(),
+            token_file: folder.join("token"),
+        })
+    }
+
+    /// kill -9, and a start at the same address.
+    pub async fn crash(&self) -> Result<()> {
+        let mut process = self.process.lock().await;
+        if let Some(mut running) = process.take() {
+            running.kill().await?;
+        }
+        *process = Some(self.launch.start().await?.0);
+        Ok(())
+    }
+
+    /// A clean stop.
+    pub async fn stop(&self) -> Result<()> {
+        match self.process.lock().await.as_mut() {
+            Some(process) => process.stop().await,
+            None => Ok(()),
+        }
+    }
+
+    /// Of the running process.
+    pub async fn pid(&self) -> Result<u32> {
+        self.process.lock().await.as_ref().context("the provider is down")?.pid()
+    }
+
+    /// `provider-server ctl` with the connection's options; the caller adds the rest.
+    pub fn ctl(&self) -> tokio::process::Command {
+        let mut command = command(&self.program);
+        command.args(["ctl", "--server", &self.server, "--pin", &self.pin.to_string(), "--token-file"]);
+        command.arg(&self.token_file);
+        command
+    }
+}
+
+/// A text of a ready file.
+pub fn text<'a>(ready: &'a Value, key: &str) -> Result<&'a str> {
+    ready[key].as_str().with_context(|| format!("the ready file names no {key}: {ready}"))
+}
+
+/// An address of a ready file, without a scheme and a path.
+pub fn address(ready: &Value, key: &str) -> Result<String> {
+    let text = text(ready, key)?;
+    let rest = text.split_once("://").map_or(text, |(_, rest)| rest);
+    Ok(rest.split('/').next().unwrap_or(rest).to_owned())
+}

@@ -1,0 +1,171 @@
+//! `cargo xtask test`: everything that must hold before a change is merged, section by section.
+
+mod e2e;
+mod receivers;
+mod run;
+mod ui;
+
+use std::{
+    process::ExitCode,
+    time::{Duration, Instant},
+};
+
+use anyhow::Result;
+use clap::{Args, ValueEnum};
+
+use crate::{build, process::interrupted, setup};
+
+use self::run::{Counts, run};
+
+/// The longest that a section may take; a first compilation is part of it.
+const SECTION_TIMEOUT: Duration = Duration::from_secs(60 * 60);
+
+#[derive(Args)]
+pub struct Test {
+    /// Only this section
+    #[arg(long, value_enum)]
+    only: Option<Section>,
+    /// Only the end-to-end flow with this number
+    #[arg(long, value_name = "N")]
+    flow: Option<usize>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Section {
+    /// cargo fmt --check
+    Fmt,
+    /// cargo clippy, warnings denied
+    Lint,
+    /// cargo test: unit, property and integration tests
+    Rust,
+    /// The consoles' own checks
+    Ui,
+    /// Whole flows with the real programs
+    E2e,
+}
+
+/// How a section ended.
+struct Done {
+    section: Section,
+    outcome: Result<Outcome>,
+    took: Duration,
+}
+
+pub enum Outcome {
+    Checked(Counts),
+    /// Why there is nothing to check.
+    Absent(String),
+}
+
+impl Test {
+    /// The task: 0 where every section passed, 1 where one failed.
+    pub async fn run(self) -> Result<ExitCode> {
+        let started = Instant::now();
+        prepare()?;
+        let sections = match (self.only, self.flow) {
+            (Some(section), _) => vec![section],
+            (None, Some(_)) => vec![Section::E2e],
+            // The whole flow joins once the services it drives are merged.
+            (None, None) => vec![Section::Fmt, Section::Rust, Section::Ui],
+        };
+        let mut done = Vec::new();
+        for section in sections {
+            eprintln!("\n── {} ──", section.name());
+            let begun = Instant::now();
+            let outcome = tokio::select! {
+                outcome = self.check(section) => outcome,
+                signal = interrupted() => {
+                    eprintln!("{signal}: stopping");
+                    return Ok(ExitCode::from(130));
+                }
+            };
+            if let Err(error) = &outcome {
+                eprintln!("{} failed: {error:#}", section.name());
+            }
+            done.push(Done { section, outcome, took: begun.elapsed() });
+        }
+        Ok(summarize(&done, started.elapsed()))
+    }
+
+    async fn check(&self, section: Section) -> Result<Outcome> {
+        match section {
+            Section::Fmt => run(cargo(&["fmt", "--all", "--check"]), SECTION_TIMEOUT).await,
+            Section::Lint => {
+                let clippy = ["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"];
+                let linted = run(cargo(&clippy), SECTION_TIMEOUT).await?;
+                if setup::find("cargo-deny").is_none() {
+                    eprintln!("licences and sources are not checked: cargo-deny is not installed");
+                    return Ok(linted);
+                }
+                // Advisories need a network and change by the day: they are no property of a commit.
+                run(cargo(&["deny", "--offline", "check", "licenses", "bans", "sources"]), SECTION_TIMEOUT).await
+            }
+            Section::Rust => run(cargo(&["test", "--workspace", "--no-fail-fast"]), SECTION_TIMEOUT).await,
+            Section::Ui => ui::check(SECTION_TIMEOUT).await,
+            Section::E2e => e2e::check(self.flow).await,
+        }
+    }
+}
+
+impl Section {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Fmt => "fmt",
+            Self::Lint => "lint",
+            Self::Rust => "rust",
+            Self::Ui => "ui",
+            Self::E2e => "e2e",
+        }
+    }
+}
+
+/// The compiler is needed; without the keychain's programs its tests skip themselves and say so.
+fn prepare() -> Result<()> {
+    setup::ensure(&[setup::C_COMPILER])?;
+    if let Err(error) = setup::ensure(&setup::KEYCHAIN) {
+        eprintln!("going on without them, the keychain's tests will say what they skip: {error:#}");
+    }
+    Ok(())
+}
+
+fn cargo(arguments: &[&str]) -> std::process::Command {
+    let mut command = build::cargo();
+    command.args(arguments);
+    command
+}
+
+fn summarize(done: &[Done], took: Duration) -> ExitCode {
+    println!("\n{:6} {:8} {:>7} {:>7} {:>8} {:>9}", "", "result", "passed", "failed", "ignored", "time");
+    let mut total = Counts::default();
+    for Done { section, outcome, took } in done {
+        let (result, counts, note) = match outcome {
+            Ok(Outcome::Checked(counts)) => ("ok", *counts, String::new()),
+            Ok(Outcome::Absent(why)) => ("absent", Counts::default(), why.clone()),
+            // What was counted before the failure stands above, in the section's own output.
+            Err(error) => (
+                "FAILED",
+                error.downcast_ref::<run::Failed>().map_or_else(Counts::default, |f| f.counts),
+                format!("{error:#}"),
+            ),
+        };
+        total += counts;
+        println!(
+            "{:6} {result:8} {:>7} {:>7} {:>8} {:>7.1} s  {note}",
+            section.name(),
+            counts.passed,
+            counts.failed,
+            counts.ignored,
+            took.as_secs_f64()
+        );
+    }
+    println!(
+        "{:6} {:8} {:>7} {:>7} {:>8} {:>7.1} s",
+        "total",
+        "",
+        total.passed,
+        total.failed,
+        total.ignored,
+        took.as_secs_f64()
+    );
+    if done.iter().all(|done| done.outcome.is_ok()) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
