@@ -2,7 +2,7 @@
 
 use rollcall_proto::id::SchoolId;
 
-use super::{Committed, Store, StoreError, Tx, codes, limits, school_connection::NO_SECRET, staff};
+use super::{Committed, Store, StoreError, Tx, codes, imports, limits, school_connection::NO_SECRET, staff};
 
 /// Old sessions and limits are deleted every this many rounds.
 const PURGE_EVERY: u64 = 600;
@@ -22,6 +22,7 @@ pub async fn round(store: &Store, round: u64) -> Result<(), StoreError> {
     }
     if round.is_multiple_of(PURGE_EVERY) {
         store.act(|tx| Box::pin(purge(tx))).await?;
+        store.act(|tx| Box::pin(imports::undoing::purge(tx))).await?;
     }
     Ok(())
 }

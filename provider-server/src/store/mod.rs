@@ -12,6 +12,7 @@ pub mod deliveries;
 pub mod districts;
 pub mod enrollment;
 pub mod housekeeping;
+pub mod imports;
 pub mod keys;
 pub mod limits;
 pub mod log;
