@@ -19,6 +19,7 @@ use crate::{
     data_dir::{self, Lock},
     exit::{Failure, INTERNAL},
     grpc::{self, Services, Sessions, auth::AuthLayer},
+    import::Importer,
     key_file::{self, write_private},
     metrics::Metrics,
     ops,
@@ -101,13 +102,15 @@ pub async fn start(config: Config, clock: Arc<dyn Clock>, entropy: Entropy) -> R
     let (grpc, ops) = (local(&grpc_listener)?, local(&ops_listener)?);
 
     let (metrics, stop, tasks) = (Metrics::default(), Stop::default(), TaskTracker::new());
-    let Workers { imports, tester, vet_url } =
+    let Workers { tester, vet_url } =
         workers::start_workers(&store, committed, &config, &[grpc, ops], &metrics, &stop.begun, &tasks);
     let sessions = Sessions::new(store.clone());
+    let importer = Importer::new(store.clone(), config.data_dir.clone(), stop.begun.clone(), tasks.clone());
+    importer.resume().await?;
     let services = Services {
         store: store.clone(),
         changes: ChangeQueue::start(store.clone()),
-        imports,
+        imports: importer,
         tester,
         vet_url,
         sessions: sessions.clone(),

@@ -21,7 +21,7 @@ pub mod model;
 pub mod offline;
 pub mod oneroster;
 mod ops;
-mod passwords;
+pub mod passwords;
 pub mod sealing;
 mod serving;
 pub mod store;

@@ -18,7 +18,6 @@ use crate::{
         tester::Tester,
     },
     grpc::VetUrl,
-    import::Imports,
     metrics::Metrics,
     model::connection_test::ConnectionTester,
     store::{Committed, Store, housekeeping, sync},
@@ -29,8 +28,6 @@ const HOUSEKEEPING: Duration = Duration::from_secs(1);
 
 /// What the services need of the workers.
 pub struct Workers {
-    /// Imports of rosters.
-    pub imports: Imports,
     /// Tries connections.
     pub tester: Arc<dyn ConnectionTester>,
     /// The egress policy.
@@ -49,8 +46,6 @@ pub fn start_workers(
 ) -> Workers {
     spawn(tasks, store, "housekeeping", keep_house(store.clone(), stopping.clone()));
     spawn(tasks, store, "sync", sync::run(store.clone(), stopping.clone()));
-    let imports = Imports::new(store.clone(), config.data_dir.join("uploads"), tasks.clone(), stopping.clone());
-    spawn(tasks, store, "import", imports.clone().run());
     let policy = Policy::new(config.allow_networks.clone());
     own_sockets.iter().for_each(|socket| policy.add_own_socket(*socket));
     if !config.allow_networks.is_empty() {
@@ -62,7 +57,6 @@ pub fn start_workers(
     let engine = Engine::new(store.clone(), client.clone(), limits, Counters::register(metrics));
     spawn(tasks, store, "engine", engine.run(committed, stopping.clone()));
     Workers {
-        imports,
         tester: Arc::new(Tester::new(store.clone(), client)),
         vet_url: Arc::new(move |url| policy.vet_url(url).map(String::from)),
     }
@@ -108,7 +102,7 @@ fn in_flight_limit() -> u32 {
             let _ = setrlimit(Resource::Nofile, Rlimit { current: Some(wanted), maximum: limit.maximum });
         }
         let open = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
-        return u32::try_from(open / 2).unwrap_or(most).clamp(1, most);
+        u32::try_from(open / 2).unwrap_or(most).clamp(1, most)
     }
     #[cfg(not(unix))]
     most

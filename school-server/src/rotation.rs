@@ -27,8 +27,10 @@ use crate::{
 const PULL_INTERVAL: Duration = Duration::from_secs(3_600);
 /// The first look after a start.
 const FIRST_PULL: Duration = Duration::from_secs(60);
-/// The longest overlap that a provider may set; after it an old secret no longer verifies here.
-const OVERLAP_MS: i64 = 7 * 24 * 3_600 * 1_000;
+/// The longest overlap that is believed; after it an old secret no longer verifies here.
+const MAX_OVERLAP_MS: u64 = 7 * 24 * 3_600 * 1_000;
+/// Messages that were signed before the confirm may still be on their way.
+const GRACE_MS: u64 = 10 * 60 * 1_000;
 
 /// What is asked of the provider.
 #[derive(Clone, Copy, Debug, Default)]
@@ -102,14 +104,15 @@ where
         previous_until: Some(timestamp(previous_until_ms)),
         ..InstallSecretRequest::default()
     };
-    install(request(now_ms + OVERLAP_MS)).await?;
+    let overlap_ms = pulled.overlap_ms.min(MAX_OVERLAP_MS);
+    install(request(now_ms + (overlap_ms + GRACE_MS) as i64)).await?;
     let confirm = link.request(ConfirmSecretRequest {
         secret_id: pulled.secret_id.clone(),
         claim_key: claim_key.to_vec(),
         proof: secret.prove(&pulled.nonce).to_vec(),
     });
     link.client.confirm_secret(confirm).await?;
-    if ask.revoke_now {
+    if overlap_ms == 0 {
         install(InstallSecretRequest { keep_previous: false, ..request(now_ms) }).await?;
     }
     blocking(secret_store, SecretStore::forget_claim).await?;

@@ -46,13 +46,12 @@ pub fn cargo() -> Command {
 /// Compiles both servers.
 pub fn servers(profile: Profile) -> Result<Binaries> {
     let mut command = cargo();
-    command.arg("build").args(["--message-format", "json-render-diagnostics"]);
-    match profile {
-        // The whole workspace, because another choice of packages would mean other features and compiling half the
-        // dependencies again.
-        Profile::Dev => command.arg("--workspace"),
-        Profile::Release => command.args(["--release", "-p", "provider-server", "-p", "school-server"]),
-    };
+    // `--bin` and not `--package`, so that dependencies have the features of the whole workspace and compile once.
+    command.args(["build", "--bin", "provider-server", "--bin", "school-server"]);
+    command.args(["--message-format", "json-render-diagnostics"]);
+    if profile == Profile::Release {
+        command.arg("--release");
+    }
     let output = command.stderr(Stdio::inherit()).output().context("cargo does not start")?;
     if !output.status.success() {
         bail!("the servers do not compile; cargo's messages stand above");

@@ -142,6 +142,19 @@ pub fn page_size(size: u32) -> Result<i64, Refusal> {
     }
 }
 
+/// Where a page of numbered rows begins: before this one. Empty means at the newest.
+pub fn read_page_token(text: &str) -> Result<Option<u64>, Refusal> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    text.parse().ok().filter(|before| *before <= i64::MAX as u64).map(Some).ok_or_else(bad_page_token)
+}
+
+/// The token that [`read_page_token`] reads.
+pub fn page_token(next: Option<u64>) -> String {
+    next.map(|next| next.to_string()).unwrap_or_default()
+}
+
 /// What is said of a page token that is not ours.
 pub fn bad_page_token() -> Refusal {
     Refusal { kind: RefusalKind::Invalid, ..Refusal::field("page_token", "is not from the page before") }

@@ -1,27 +1,30 @@
 //! The delivery log: pages, the live tail, one message with everything, and acts on messages.
 
-use std::{collections::VecDeque, pin::Pin};
+mod answers;
+mod tail;
 
-use futures::{Stream, stream};
+use std::pin::Pin;
+
+use futures::Stream;
 use rollcall_proto::{
     id::{DistrictId, EventId, SchoolId},
     provider::v1::{self as pb, log_service_server::LogService},
-    webhook::headers,
 };
 use sha2::{Digest, Sha256};
-use tokio::sync::watch;
-use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status};
+
+use answers::{request_headers, to_attempt, to_details, to_message};
+use tail::Tail;
 
 use super::{
     Services,
     auth::caller,
-    convert::{bad_page_token, page_size, timestamp, unix_ms},
+    convert::{page_size, page_token as token, read_page_token, timestamp, unix_ms},
     status::{refused, to_status},
 };
 use crate::{
     error::Refusal,
-    model::{access::Scope, delivery::state, explanation::explain, log_filter::LogFilter},
+    model::{access::Scope, delivery::state, log_filter::LogFilter},
     store::{
         Store, StoreError,
         log::{
@@ -33,12 +36,6 @@ use crate::{
     },
 };
 
-/// Rows of one part of a tail.
-const TAIL_PART: usize = 500;
-/// A tail that finds nothing tells how far it came after this many rows.
-const TAIL_SILENCE: u64 = 1_000;
-/// Bodies of answers in one message: what a client takes is 4 MiB.
-const MAX_ANSWER_BYTES: usize = 2 << 20;
 /// Without a time, figures are of the last day, ms.
 const STATS_MS: i64 = 86_400_000;
 const MAX_REASON_CHARS: usize = 500;
@@ -128,7 +125,7 @@ impl LogService for LogApi {
         let request = request.into_inner();
         let (school, _) = self.school(&caller.scope, &request.school).await?;
         let limit = page_size(request.page_size).map_err(refused)? as usize;
-        let before = read_token(&request.page_token).map_err(refused)?;
+        let before = read_page_token(&request.page_token).map_err(refused)?;
         let states = read_states(&request.states).map_err(refused)?;
         if states.is_empty() && !request.states.is_empty() {
             // What is under way at this moment has no row of its own.
@@ -232,7 +229,7 @@ pub async fn list_attempts(
 ) -> Answer<pb::ListAttemptsResponse> {
     let filter = read_filter(filter).map_err(refused)?;
     let limit = page_size(size).map_err(refused)? as usize;
-    let before = read_token(page_token).map_err(refused)?;
+    let before = read_page_token(page_token).map_err(refused)?;
     let read = async {
         let mut conn = store.reader().await?;
         let max_tries = log::heads(&mut conn, school).await?.max_tries;
@@ -245,60 +242,6 @@ pub async fn list_attempts(
         next_page_token: token(page.next),
         searched_until: page.searched_until_ms.map(timestamp),
     }))
-}
-
-/// Rows as they are recorded. Nothing is read while the reader of the stream is slow: the log itself is the buffer.
-struct Tail {
-    store: Store,
-    school: SchoolId,
-    filter: LogFilter,
-    wake: watch::Receiver<u64>,
-    stopping: CancellationToken,
-    cursor: u64,
-    /// The cursor that the reader knows.
-    told: Option<u64>,
-}
-
-impl Tail {
-    fn into_stream(self) -> impl Stream<Item = Result<pb::TailAttemptsResponse, Status>> {
-        stream::unfold(Some(self), |tail| async {
-            let mut tail = tail?;
-            match tail.next().await {
-                Ok(Some(part)) => Some((Ok(part), Some(tail))),
-                Ok(None) => None,
-                Err(error) => Some((Err(to_status(error)), None)),
-            }
-        })
-    }
-
-    async fn next(&mut self) -> Result<Option<pb::TailAttemptsResponse>, StoreError> {
-        loop {
-            if self.stopping.is_cancelled() {
-                return Ok(None);
-            }
-            self.wake.mark_unchanged();
-            let (found, max_tries) = {
-                let mut conn = self.store.reader().await?;
-                let max_tries = log::heads(&mut conn, self.school).await?.max_tries;
-                let now_ms = self.store.now_ms();
-                let part = log::newer(&mut conn, self.school, &self.filter, now_ms, self.cursor, TAIL_PART).await?;
-                (part, max_tries)
-            };
-            self.cursor = found.log_sequence;
-            let silent = self.told.map_or(TAIL_SILENCE, |told| self.cursor - told);
-            if !found.attempts.is_empty() || silent >= TAIL_SILENCE {
-                self.told = Some(self.cursor);
-                let attempts = found.attempts.into_iter().map(|attempt| to_attempt(attempt, max_tries)).collect();
-                return Ok(Some(pb::TailAttemptsResponse { attempts, log_sequence: self.cursor }));
-            }
-            if found.at_head {
-                tokio::select! {
-                    () = self.stopping.cancelled() => return Ok(None),
-                    changed = self.wake.changed() => if changed.is_err() { return Ok(None) },
-                }
-            }
-        }
-    }
 }
 
 fn read_filter(text: &str) -> Result<LogFilter, Refusal> {
@@ -333,17 +276,6 @@ fn read_reason(text: &str) -> Result<String, Refusal> {
     Ok(reason.to_owned())
 }
 
-fn read_token(text: &str) -> Result<Option<u64>, Refusal> {
-    if text.is_empty() {
-        return Ok(None);
-    }
-    text.parse().ok().filter(|before| *before <= i64::MAX as u64).map(Some).ok_or_else(bad_page_token)
-}
-
-fn token(next: Option<u64>) -> String {
-    next.map(|next| next.to_string()).unwrap_or_default()
-}
-
 /// The states of rows that are asked for; in flight is none of them.
 fn read_states(names: &[String]) -> Result<Vec<&'static str>, Refusal> {
     let mut states = Vec::new();
@@ -359,85 +291,4 @@ fn read_states(names: &[String]) -> Result<Vec<&'static str>, Refusal> {
         }
     }
     Ok(states)
-}
-
-fn to_attempt(attempt: log::Attempt, max_tries: u32) -> pb::Attempt {
-    pb::Attempt {
-        log_sequence: attempt.log_sequence,
-        message_id: attempt.message.to_string(),
-        event_type: attempt.event_type,
-        sequence: attempt.sequence,
-        student_id: attempt.student.map(|student| student.to_string()).unwrap_or_default(),
-        student_sourced_id: attempt.sourced_id,
-        at: Some(timestamp(attempt.at_ms)),
-        trigger: attempt.trigger,
-        try_number: attempt.try_number,
-        max_tries,
-        status: attempt.status,
-        cause: attempt.cause.map_or("", |cause| cause.as_str()).into(),
-        code: attempt.code.into(),
-        latency_us: attempt.latency_us,
-        first_byte_us: attempt.first_byte_us,
-        request_bytes: attempt.request_bytes,
-        response_bytes: attempt.response_bytes,
-        next_attempt_at: attempt.next_ms.map(timestamp),
-        explanation: explain(attempt.cause, &attempt.detail, attempt.code),
-        clock_skew_s: attempt.clock_skew_s,
-    }
-}
-
-fn to_message(message: &message::Message) -> pb::Message {
-    pb::Message {
-        id: message.id.to_string(),
-        school_id: message.school.to_string(),
-        event_type: message.event_type.clone(),
-        sequence: message.sequence,
-        student_id: message.student.map(|student| student.to_string()).unwrap_or_default(),
-        student_sourced_id: message.sourced_id.clone(),
-        state: message.state.clone(),
-        reason: message.reason.clone(),
-        created_at: Some(timestamp(message.created_ms)),
-        next_attempt_at: message.next_ms.map(timestamp),
-        body_bytes: message.body_bytes,
-        change_id: message.change.map(|change| change.to_string()).unwrap_or_default(),
-        tries: message.tries,
-        ..Default::default()
-    }
-}
-
-/// Newest answers first get their bodies, as long as there is room.
-fn to_details(attempts: Vec<message::AttemptDetail>, max_tries: u32) -> Vec<pb::AttemptDetail> {
-    let mut room = MAX_ANSWER_BYTES;
-    let mut details = VecDeque::with_capacity(attempts.len());
-    for detail in attempts.into_iter().rev() {
-        let answer = detail.answer.unwrap_or_default();
-        let body = answer.body();
-        let response_body = if body.len() <= room { body.to_vec() } else { Vec::new() };
-        room -= response_body.len();
-        details.push_front(pb::AttemptDetail {
-            attempt: Some(to_attempt(detail.attempt, max_tries)),
-            response_headers: answer.headers.into_iter().map(|(name, value)| pb::Header { name, value }).collect(),
-            response_body,
-            signed_by: detail.signed_by,
-            verified_key: answer.verified_key.into(),
-        });
-    }
-    details.into()
-}
-
-/// What an attempt was sent with; in place of the signature stands who signed.
-fn request_headers(last: &message::AttemptDetail) -> Vec<pb::Header> {
-    let attempt = &last.attempt;
-    let signers = match last.signed_by.as_slice() {
-        [] => "not known any more".into(),
-        fingerprints => fingerprints.join(", "),
-    };
-    let header = |name: &str, value: String| pb::Header { name: name.into(), value };
-    vec![
-        header("content-type", headers::CONTENT_TYPE.into()),
-        header("content-length", attempt.request_bytes.to_string()),
-        header(headers::WEBHOOK_ID, attempt.message.to_string()),
-        header(headers::WEBHOOK_TIMESTAMP, attempt.at_ms.div_euclid(1_000).to_string()),
-        header(headers::WEBHOOK_SIGNATURE, format!("v1 by {signers}")),
-    ]
 }

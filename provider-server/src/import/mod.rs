@@ -1,182 +1,226 @@
-//! Imports of OneRoster zips: upload → read + check → stage → plan and hold → apply, each step durable before the next.
-//!
-//! An upload is a nameless file in the data folder; once it is whole the run is registered, and a thread reads it through
-//! every check while rows are staged in the database, sealed. From then on the file is not needed: the worker plans,
-//! holds, applies and undoes from rows, and goes on where it was after a restart.
+//! Imports of rosters: an uploaded zip is read and checked into staged rows, planned against what is there, held where
+//! staff must decide, and applied in batches. The database holds all that a restart needs; the zip itself is never kept.
 
-mod plan;
-mod read;
-mod tally;
+mod planning;
+mod reading;
 mod upload;
-mod worker;
 
 use std::{
-    collections::HashSet,
+    collections::HashMap,
     path::PathBuf,
     sync::{Arc, Mutex},
 };
 
-use rollcall_proto::id::{DistrictId, RunId};
-use tokio::sync::{Notify, Semaphore, watch};
+use rollcall_proto::id::RunId;
+use tokio::sync::watch;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
-    error::{Refusal, RefusalKind},
+    model::{access::Scope, import_run::RunState},
     oneroster::Profile,
     store::{
         Store, StoreError,
-        imports::{self, NewRun, Run},
+        imports::{self, Run, applying, staging, surroundings, undoing},
     },
+    workers,
 };
 
 pub use upload::{MAX_UPLOAD_BYTES, Upload};
 
-/// Uploads under way at once.
-const MAX_UPLOADS: usize = 8;
-/// Files that are read at once; each needs about 60 bytes per user of its roster.
-const MAX_READING: usize = 1;
+/// What became of a run that the server was reading when it stopped: its file is gone.
+const INTERRUPTED: &str = "the server stopped while it read the file; nothing was applied: upload it again";
+/// A fault of ours; its cause is in the server's log.
+const FAULT: &str = "the server could not go on with the run; nothing was applied, its log says more";
 
-/// The imports of a server. Cheap to clone.
+/// Works on runs. Cheap to clone.
 #[derive(Clone)]
-pub struct Imports(Arc<Inner>);
+pub struct Importer {
+    shared: Arc<Shared>,
+}
 
-struct Inner {
+struct Shared {
     store: Store,
+    /// Where uploads wait, without a name, until they are read.
     folder: PathBuf,
-    tasks: TaskTracker,
     stopping: CancellationToken,
-    uploads: Arc<Semaphore>,
-    reading: Arc<Semaphore>,
-    /// Runs that this process reads; others that are being read were left by one that ended.
-    being_read: Mutex<HashSet<RunId>>,
-    /// Wakes the worker.
-    wake: Notify,
-    /// Changes with every step of any run.
-    progress: watch::Sender<u64>,
+    tasks: TaskTracker,
+    /// Cancels the reading of a run.
+    readings: Mutex<HashMap<RunId, CancellationToken>>,
+    /// Grows whenever a run changed.
+    changed: watch::Sender<u64>,
 }
 
-/// A file to import.
-pub struct NewImport {
-    pub district: DistrictId,
-    /// `staff:NAME`
-    pub actor: String,
-    pub file_name: String,
-    pub profile: Profile,
-}
-
-impl Imports {
-    /// Imports of this store. Uploads lie in `folder`; `tasks` waits for what is read.
-    pub fn new(store: Store, folder: PathBuf, tasks: TaskTracker, stopping: CancellationToken) -> Self {
-        Self(Arc::new(Inner {
-            store,
-            folder,
-            tasks,
-            stopping,
-            uploads: Arc::new(Semaphore::new(MAX_UPLOADS)),
-            reading: Arc::new(Semaphore::new(MAX_READING)),
-            being_read: Mutex::default(),
-            wake: Notify::new(),
-            progress: watch::Sender::new(0),
-        }))
+impl Importer {
+    /// An importer over this store that keeps uploads in `folder`.
+    pub fn new(store: Store, folder: PathBuf, stopping: CancellationToken, tasks: TaskTracker) -> Self {
+        let (readings, changed) = (Mutex::default(), watch::Sender::new(0));
+        Self { shared: Arc::new(Shared { store, folder, stopping, tasks, readings, changed }) }
     }
 
-    /// Plans, applies and undoes until told to stop: first what an earlier process left.
-    pub async fn run(self) {
-        worker::run(self).await;
-    }
-
-    /// Takes an upload of exactly `size_bytes`. Refused where the district has a run already.
-    pub async fn begin_upload(&self, district: DistrictId, size_bytes: u64) -> Result<Upload, StoreError> {
-        imports::check_free(&mut self.0.store.reader().await?, district).await?;
-        let permit = self.0.uploads.clone().try_acquire_owned().map_err(|_| {
-            Refusal::new(RefusalKind::Exhausted, "too many uploads are under way: try again in a minute")
-        })?;
-        Upload::begin(&self.0.folder, size_bytes, permit).await
-    }
-
-    /// Registers the run of a whole upload; reading and everything after it go on by themselves.
-    pub async fn start(&self, upload: Upload, new: NewImport) -> Result<Run, StoreError> {
-        let file = upload.finish().await?;
-        let store = &self.0.store;
-        let id = RunId::new(store.now_ms(), store.shared().entropy.bytes());
-        let (district, profile) = (new.district, new.profile);
-        let run = NewRun { district, actor: new.actor, file_name: new.file_name, profile: profile.as_str() };
-        self.set_being_read(id, true);
-        let registered = store.act(move |tx| Box::pin(imports::register(tx, id, run))).await;
-        if let Err(error) = registered {
-            self.set_being_read(id, false);
-            return Err(error);
-        }
-        let task = self.clone();
-        self.0.tasks.spawn(async move {
-            // A run that fails here, by a panic too, must not look as if it were read for ever.
-            let read = tokio::spawn({
-                let task = task.clone();
-                async move { read::read(&task, id, district, profile, file).await }
-            });
-            if !matches!(read.await, Ok(Ok(()))) && !task.0.stopping.is_cancelled() {
-                let error = "the server had a fault while it read the file: import it again";
-                worker::fail(&task, id, error.into()).await;
+    /// Takes up what the last run of the server left. Runs whose file was still being read are void.
+    pub async fn resume(&self) -> Result<(), StoreError> {
+        let store = &self.shared.store;
+        let left = imports::at_work(&mut store.reader().await?).await?;
+        for run in left {
+            if run.state == RunState::Checking && run.phase == "reading" {
+                store.act(move |tx| Box::pin(async move { imports::fail(tx, &run, INTERRUPTED).await })).await?;
+            } else {
+                self.spawn(run);
             }
-            task.set_being_read(id, false);
-            task.moved();
-        });
-        self.moved();
-        imports::get(&mut store.reader().await?, id).await
+        }
+        self.spawn_clearing();
+        Ok(())
     }
 
-    /// Takes a held run up again; see the store.
-    pub async fn approve(&self, run: RunId, by: String, without_deletions: bool) -> Result<Run, StoreError> {
-        let store = &self.0.store;
-        store.act(move |tx| Box::pin(async move { imports::approve(tx, run, &by, without_deletions).await })).await?;
-        self.after_act(run).await
+    /// A file that is being uploaded.
+    pub fn upload(&self, size_bytes: u64) -> std::io::Result<Upload> {
+        Upload::new(&self.shared.folder, size_bytes)
     }
 
-    /// Ends a held run.
-    pub async fn discard(&self, run: RunId, by: String) -> Result<Run, StoreError> {
-        self.0.store.act(move |tx| Box::pin(async move { imports::discard(tx, run, &by).await })).await?;
-        self.after_act(run).await
+    /// Reads an uploaded file for a run that was just registered.
+    pub fn read(&self, run: Run, file: std::fs::File, profile: Profile) {
+        let (importer, cancelled) = (self.clone(), self.shared.stopping.child_token());
+        self.readings().insert(run.id, cancelled.clone());
+        let work = async move {
+            let id = run.id;
+            let read = reading::read(&importer.shared.store, &run, file, profile, cancelled, || importer.tell()).await;
+            importer.readings().remove(&id);
+            match read {
+                Ok(reading::End::Read) => importer.work(id).await,
+                Ok(reading::End::Refused(why)) => importer.fail(run, &why).await,
+                // Cancelled, or void at the next start.
+                Ok(reading::End::Stopped) => importer.tell(),
+                Err(error) => importer.give_up(run, error).await,
+            }
+            importer.clear().await;
+        };
+        workers::spawn(&self.shared.tasks, &self.shared.store, "import", work);
     }
 
-    /// Stops a run; what was applied stays.
-    pub async fn cancel(&self, run: RunId, by: String) -> Result<Run, StoreError> {
-        self.0.store.act(move |tx| Box::pin(async move { imports::cancel(tx, run, &by).await })).await?;
-        self.after_act(run).await
+    /// Goes on with a run that staff just decided about.
+    pub fn go_on(&self, run: Run) {
+        self.tell();
+        self.spawn(run);
     }
 
-    /// Begins the undo of a run.
-    pub async fn undo(&self, run: RunId, by: String) -> Result<Run, StoreError> {
-        self.0.store.act(move |tx| Box::pin(async move { imports::undo::begin(tx, run, &by).await })).await?;
-        self.after_act(run).await
+    /// A run was cancelled or discarded: stops its reading and clears its rows.
+    pub fn ended(&self, run: RunId) {
+        if let Some(reading) = self.readings().remove(&run) {
+            reading.cancel();
+        }
+        self.tell();
+        self.spawn_clearing();
     }
 
-    async fn after_act(&self, run: RunId) -> Result<Run, StoreError> {
-        self.moved();
-        imports::get(&mut self.0.store.reader().await?, run).await
+    /// Changes whenever a run changed.
+    pub fn changed(&self) -> watch::Receiver<u64> {
+        self.shared.changed.subscribe()
     }
 
-    /// Changes with every step of any run.
-    pub fn progress(&self) -> watch::Receiver<u64> {
-        self.0.progress.subscribe()
+    fn spawn(&self, run: Run) {
+        let importer = self.clone();
+        let work = async move {
+            importer.work(run.id).await;
+            importer.clear().await;
+        };
+        workers::spawn(&self.shared.tasks, &self.shared.store, "import", work);
     }
 
-    /// Tells those who watch, and the worker.
-    fn moved(&self) {
-        self.told();
-        self.0.wake.notify_one();
+    fn spawn_clearing(&self) {
+        let importer = self.clone();
+        workers::spawn(&self.shared.tasks, &self.shared.store, "import", async move { importer.clear().await });
     }
 
-    /// Tells those who watch.
-    fn told(&self) {
-        self.0.progress.send_modify(|count| *count += 1);
+    /// Plans, applies or undoes until the run rests.
+    async fn work(&self, id: RunId) {
+        loop {
+            let run = match self.current(id).await {
+                Ok(run) if run.state.is_at_work() && !self.shared.stopping.is_cancelled() => run,
+                Ok(_) => return self.tell(),
+                Err(error) => return tracing::error!(run = %id, %error, "a run goes on at the next start"),
+            };
+            let step = match run.state {
+                RunState::Checking => planning::plan(&self.shared.store, run.clone()).await,
+                RunState::Applying => self.apply(run.clone()).await,
+                _ => self.undo(run.clone()).await,
+            };
+            self.tell();
+            if let Err(error) = step {
+                return self.give_up(run, error).await;
+            }
+        }
     }
 
-    fn set_being_read(&self, run: RunId, on: bool) {
-        let mut set = self.0.being_read.lock().expect("no holder of this lock panics");
-        let _ = if on { set.insert(run) } else { set.remove(&run) };
+    async fn apply(&self, run: Run) -> Result<(), StoreError> {
+        let store = &self.shared.store;
+        let birth_date = surroundings::keeps_birth_dates(&mut store.reader().await?, run.district).await?;
+        while !self.shared.stopping.is_cancelled() {
+            let batch = run.clone();
+            if !store.act(move |tx| Box::pin(applying::apply_batch(tx, batch, birth_date))).await? {
+                break;
+            }
+            self.tell();
+        }
+        Ok(())
     }
 
-    fn is_being_read(&self, run: RunId) -> bool {
-        self.0.being_read.lock().expect("no holder of this lock panics").contains(&run)
+    async fn undo(&self, run: Run) -> Result<(), StoreError> {
+        while !self.shared.stopping.is_cancelled() {
+            let batch = run.clone();
+            if !self.shared.store.act(move |tx| Box::pin(undoing::undo_batch(tx, batch))).await? {
+                break;
+            }
+            self.tell();
+        }
+        Ok(())
+    }
+
+    async fn current(&self, id: RunId) -> Result<Run, StoreError> {
+        imports::get(&mut self.shared.store.reader().await?, &Scope::Installation, id).await
+    }
+
+    async fn fail(&self, run: Run, why: &str) {
+        let (why, id) = (why.to_owned(), run.id);
+        let act = self.shared.store.act(move |tx| Box::pin(async move { imports::fail(tx, &run, &why).await }));
+        if let Err(error) = act.await {
+            tracing::error!(run = %id, %error, "a failed run could not be marked so");
+        }
+        self.tell();
+    }
+
+    /// A fault: a run that has applied nothing fails, another one goes on at the next start.
+    async fn give_up(&self, run: Run, error: StoreError) {
+        if matches!(error, StoreError::Stopping) {
+            return;
+        }
+        tracing::error!(run = %run.id, %error, "an import met a fault");
+        self.fail(run, FAULT).await;
+    }
+
+    /// Deletes the staged rows of runs that are done.
+    async fn clear(&self) {
+        let store = &self.shared.store;
+        let cleared = async {
+            while let Some(run) = staging::any_left(&mut store.reader().await?).await? {
+                while !self.shared.stopping.is_cancelled()
+                    && store.act(move |tx| Box::pin(staging::clear(tx, run))).await?
+                {}
+                if self.shared.stopping.is_cancelled() {
+                    break;
+                }
+            }
+            Ok::<_, StoreError>(())
+        };
+        if let Err(error) = cleared.await {
+            tracing::warn!(%error, "staged rows are cleared after the next import or at the next start");
+        }
+    }
+
+    fn tell(&self) {
+        self.shared.changed.send_modify(|count| *count += 1);
+    }
+
+    fn readings(&self) -> std::sync::MutexGuard<'_, HashMap<RunId, CancellationToken>> {
+        self.shared.readings.lock().expect("no holder of this lock panics")
     }
 }

@@ -6,11 +6,17 @@ use super::outcome::Cause;
 pub fn explain(cause: Option<Cause>, detail: &str, code: u16) -> String {
     let Some(cause) = cause else { return String::new() };
     match cause {
+        Cause::Dns if detail == "slow" => {
+            "The host name of the school's address was not resolved in time: check that its DNS is up.".into()
+        }
         Cause::Dns => "The host name of the school's address does not resolve: check the address, and that its DNS is \
                        up."
         .into(),
         Cause::Connect if detail == "refused" => {
             "The school's system refused the connection: nothing listens there, or a firewall says no.".into()
+        }
+        Cause::Connect if detail == "unreachable" => {
+            "There is no way to the school's system from here: check the address and this server's network.".into()
         }
         Cause::Connect => "No connection to the school's system: it is down, or a firewall drops our packets.".into(),
         Cause::Tls => tls(detail),
@@ -47,6 +53,8 @@ fn tls(detail: &str) -> String {
             "its certificate is not from a known authority: use one that is, or set the school's own on the connection"
         }
         "revoked" => "its certificate was revoked: replace it",
+        "refused" => "it ended the handshake: check that it speaks TLS 1.2 or newer, and its log",
+        "closed" | "protocol" => "what answers there does not speak TLS: check the address and its port",
         _ => "check its certificate and that it speaks TLS 1.2 or newer",
     };
     format!("No secure connection to the school's system: {what}.")
@@ -54,8 +62,6 @@ fn tls(detail: &str) -> String {
 
 fn timeout(detail: &str) -> String {
     let what = match detail {
-        "dns" => "its name was not resolved in time",
-        "connect" => "it did not take the connection in time",
         "tls" => "it did not finish the TLS handshake in time",
         "body" => "it did not finish its answer in time",
         _ => "it did not answer in time",
@@ -66,6 +72,7 @@ fn timeout(detail: &str) -> String {
 fn blocked(detail: &str) -> String {
     match detail {
         "plaintext" => "Plain http is not sent: use https, or start the server with --allow-network for this range.",
+        "own_socket" => "The address is this server's own: set the address of the school's system.",
         _ => {
             "The address is not public, so nothing was sent: use a public one, or start the server with \
              --allow-network for its range."
@@ -97,7 +104,7 @@ mod tests {
     fn every_failure_has_words_and_a_success_has_none() {
         assert_eq!(explain(None, "", 200), "");
         for cause in Cause::ALL {
-            for detail in ["", "refused", "expired", "connect", "plaintext", "something new"] {
+            for detail in ["", "refused", "expired", "slow", "head", "own_socket", "plaintext", "something new"] {
                 for code in [0, 302, 401, 404, 418, 429, 503] {
                     let text = explain(Some(cause), detail, code);
                     assert!(text.ends_with('.') && text.len() > 40, "{cause:?} {detail} {code}: {text}");

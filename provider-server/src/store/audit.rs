@@ -8,7 +8,7 @@ use rollcall_proto::id::DistrictId;
 use sha2::Sha256;
 
 use super::{
-    Conn, Shared, StoreError, Tx, Value,
+    Conn, Row, Shared, Store, StoreError, Tx, Value,
     keys::{KeyCache, derive_mac_key},
 };
 
@@ -124,11 +124,28 @@ pub struct Verdict {
 
 /// Recomputes every chain from its rows and compares each head.
 pub async fn verify(conn: &mut Conn, shared: &Shared) -> Result<Verdict, StoreError> {
+    verify_chains(conn, shared, |_| true).await
+}
+
+/// The same beside a running server, for the chains that the caller may see: over one snapshot, so that what is appended
+/// meanwhile is no break. Must run to its end: see [`Conn::end_snapshot`].
+pub async fn verify_now(store: &Store, sees: impl Fn(&str) -> bool) -> Result<Verdict, StoreError> {
+    let mut conn = store.reader().await?;
+    conn.begin_snapshot().await?;
+    let verdict = verify_chains(&mut conn, store.shared(), sees).await;
+    conn.end_snapshot().await?;
+    verdict
+}
+
+async fn verify_chains(conn: &mut Conn, shared: &Shared, sees: impl Fn(&str) -> bool) -> Result<Verdict, StoreError> {
     let key = derive_mac_key(&shared.keys.get(conn, SCOPE).await?, "audit rows");
     let mut verdict = Verdict { entries: 0, first_break: None };
     let sql = "SELECT chain FROM audit_heads UNION SELECT DISTINCT chain FROM audit ORDER BY 1";
     for mut row in conn.query(sql, vec![]).await? {
         let chain: String = row.take(0)?;
+        if !sees(&chain) {
+            continue;
+        }
         let found = verify_chain(conn, &key, &chain, &mut verdict.entries).await?;
         verdict.first_break = verdict.first_break.or(found);
     }
@@ -182,6 +199,50 @@ async fn verify_chain(
         return Ok(Some(format!("chain {chain}: it ends at row {number}, but its head says {entries}")));
     }
     Ok(None)
+}
+
+/// One act that was kept.
+pub struct Entry {
+    /// Its place in the chain, from 1.
+    pub number: u64,
+    /// Unix ms.
+    pub at_ms: i64,
+    /// See [`AuditAct`].
+    pub actor: String,
+    /// See [`AuditAct`].
+    pub act: String,
+    /// See [`AuditAct`].
+    pub subject: String,
+    /// See [`AuditAct`].
+    pub detail: String,
+}
+
+/// Acts of a chain, newest first, older than `before` where it is given; with where the next page begins.
+pub async fn list(
+    conn: &mut Conn,
+    chain: &str,
+    before: Option<u64>,
+    limit: usize,
+) -> Result<(Vec<Entry>, Option<u64>), StoreError> {
+    let sql = "SELECT number, at_ms, actor, act, subject, detail FROM audit
+               WHERE chain = $1 AND number < $2 ORDER BY number DESC LIMIT $3";
+    let before = before.unwrap_or(i64::MAX as u64);
+    let rows = conn.query(sql, vec![chain.to_owned().into(), before.into(), (limit as u64 + 1).into()]).await?;
+    let read = |mut row: Row| {
+        Ok::<_, StoreError>(Entry {
+            number: row.take(0)?,
+            at_ms: row.take(1)?,
+            actor: row.take(2)?,
+            act: row.take(3)?,
+            subject: row.take(4)?,
+            detail: row.take(5)?,
+        })
+    };
+    let mut entries: Vec<Entry> = rows.into_iter().map(read).collect::<Result<_, _>>()?;
+    let more = entries.len() > limit;
+    entries.truncate(limit);
+    let next = entries.last().filter(|_| more).map(|last| last.number);
+    Ok((entries, next))
 }
 
 /// The newest row of a chain.

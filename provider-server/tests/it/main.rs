@@ -2,6 +2,8 @@
 
 mod changes;
 mod engine;
-mod imports;
+mod golden;
+mod log;
 mod oneroster;
+mod platform;
 mod support;

@@ -2,6 +2,6 @@
 
 mod broken;
 mod hostile;
-pub mod real;
+mod real;
 mod round_trip;
-pub mod support;
+mod support;

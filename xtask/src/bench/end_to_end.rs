@@ -8,7 +8,7 @@ use rollcall_proto::webhook::signature::SigningSecret;
 
 use super::{
     Bed,
-    figures::{Report, Throughput},
+    figures::{Line, Report, Throughput},
     limits::{self, Message},
     sink::Sink,
     stage::{CONNECTIONS, Stage},
@@ -29,7 +29,13 @@ pub async fn measure(bed: &Bed<'_>, report: &mut Report) -> Result<()> {
         if schools == 1 {
             let value = serde_json::json!({ "cpu_us": super::figures::rounded(cpu_us) });
             let target = format!("≤ {TARGET_CPU_US:.0} µs");
-            report.other("3 CPU per delivery", "cpu_per_delivery", value, format!("{cpu_us:.0} µs"), "", "", &target);
+            let line = Line {
+                row: "3 CPU per delivery",
+                measured: format!("{cpu_us:.0} µs"),
+                target: &target,
+                ..Line::default()
+            };
+            report.other("cpu_per_delivery", value, line);
         }
     }
     Ok(())

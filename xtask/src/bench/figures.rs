@@ -20,6 +20,16 @@ pub struct Throughput {
     pub target_ratio: f64,
 }
 
+/// A line of the table whose figures are no throughput.
+#[derive(Default)]
+pub struct Line<'a> {
+    pub row: &'a str,
+    pub measured: String,
+    pub limit: &'a str,
+    pub ratio: &'a str,
+    pub target: &'a str,
+}
+
 impl Report {
     /// `row` is the table's number and name, `key` its place in the JSON.
     pub fn throughput(&mut self, row: &str, key: &str, figures: &Throughput) {
@@ -40,19 +50,11 @@ impl Report {
         ]);
     }
 
-    /// Any other row: its JSON, and the table's text for what was measured, the limit, the ratio and the target.
-    pub fn other(
-        &mut self,
-        row: &str,
-        key: &str,
-        value: Value,
-        measured: String,
-        limit: &str,
-        ratio: &str,
-        target: &str,
-    ) {
+    /// Any other row: its JSON and its line of the table.
+    pub fn other(&mut self, key: &str, value: Value, line: Line<'_>) {
         self.put(key, value);
-        self.lines.push([row.to_owned(), measured, limit.to_owned(), ratio.to_owned(), target.to_owned()]);
+        let Line { row, measured, limit, ratio, target } = line;
+        self.lines.push([row, &measured, limit, ratio, target].map(str::to_owned));
     }
 
     fn put(&mut self, key: &str, value: Value) {

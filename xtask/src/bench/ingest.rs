@@ -15,7 +15,7 @@ use serde_json::json;
 
 use super::{
     Bed,
-    figures::{Report, Throughput, percentile, rounded},
+    figures::{Line, Report, Throughput, percentile, rounded},
     limits,
     stage::Stage,
     usage,
@@ -66,15 +66,14 @@ pub async fn measure(bed: &Bed<'_>, report: &mut Report) -> Result<()> {
     let value = json!({
         "p50_us": rounded(p50), "p99_us": rounded(p99), "limit_p50_us": rounded(commit_us), "ratio_to_limit": rounded(ratio),
     });
-    report.other(
-        "4 ingest, one unary caller",
-        "ingest_one_caller",
-        value,
-        format!("p50 {p50:.0} µs, p99 {p99:.0} µs"),
-        &format!("{commit_us:.0} µs a commit"),
-        &format!("{ratio:.2}"),
-        "≤ 2",
-    );
+    let line = Line {
+        row: "4 ingest, one unary caller",
+        measured: format!("p50 {p50:.0} µs, p99 {p99:.0} µs"),
+        limit: &format!("{commit_us:.0} µs a commit"),
+        ratio: &format!("{ratio:.2}"),
+        target: "≤ 2",
+    };
+    report.other("ingest_one_caller", value, line);
     let stage = Arc::into_inner(stage).expect("every caller has ended");
     stage.clear(bed.folder).await
 }

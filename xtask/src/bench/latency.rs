@@ -8,7 +8,7 @@ use tokio::time::MissedTickBehavior;
 
 use super::{
     Bed,
-    figures::{Report, percentile, rounded},
+    figures::{Line, Report, percentile, rounded},
     ingest::put,
     stage::Stage,
 };
@@ -48,6 +48,7 @@ pub async fn measure(bed: &Bed<'_>, report: &mut Report) -> Result<()> {
         "from_call_p50_ms": rounded(call_p50), "from_call_p99_ms": rounded(call_p99),
     });
     let measured = format!("p50 {p50:.2} ms, p99 {p99:.2} ms (from the call: {call_p50:.2}, {call_p99:.2} ms)");
-    report.other("5 accept → receive at 50/s", "accept_to_receive", value, measured, "", "", "≤ 0.7 ms, ≤ 5 ms");
+    let row = "5 accept → receive at 50/s";
+    report.other("accept_to_receive", value, Line { row, measured, target: "≤ 0.7 ms, ≤ 5 ms", ..Line::default() });
     Ok(())
 }

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::{
     Bed,
-    figures::{Report, rounded},
+    figures::{Line, Report, rounded},
     stage::Stage,
     usage,
 };
@@ -40,6 +40,7 @@ pub async fn measure(bed: &Bed<'_>, report: &mut Report) -> Result<()> {
         "idle_mib": rounded(idle), "loaded_mib": rounded(loaded), "pending_mib": rounded(waiting), "pending": pending,
     });
     let measured = format!("idle {idle:.0}, loaded {loaded:.0}, {pending} pending {waiting:.0} MiB");
-    report.other("11 memory", "memory", value, measured, "", "", "≤ 30, ≤ 100, ≤ 150 MiB");
+    let line = Line { row: "11 memory", measured, target: "≤ 30, ≤ 100, ≤ 150 MiB", ..Line::default() };
+    report.other("memory", value, line);
     Ok(())
 }

@@ -82,7 +82,7 @@ impl Bench {
     /// The driver, too, must be optimized: a slow one would make every limit look low.
     fn again_in_release(&self) -> Result<ExitCode> {
         let mut command = build::cargo();
-        command.args(["run", "--release", "--quiet", "--package", "xtask", "--"]).args(std::env::args_os().skip(1));
+        command.args(["run", "--release", "--quiet", "--bin", "xtask", "--"]).args(std::env::args_os().skip(1));
         let status = command.status().context("cargo does not start")?;
         Ok(ExitCode::from(status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1)))
     }

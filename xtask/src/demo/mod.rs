@@ -7,7 +7,11 @@ mod schools;
 mod settle;
 mod trouble;
 
-use std::{path::PathBuf, process::ExitCode, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+    sync::Arc,
+};
 
 use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
@@ -109,7 +113,15 @@ impl Demo {
     /// From nothing to equal rosters; answers whether all are.
     pub async fn story(&self, binaries: &Binaries, progress: &Arc<Progress>) -> Result<bool> {
         let workspace = Workspace::open(self.data_dir.as_deref())?;
-        let folder = workspace.path();
+        let outcome = self.play(binaries, workspace.path(), progress).await;
+        match outcome {
+            Ok(true) => workspace.close(),
+            _ => workspace.keep(progress),
+        }
+        outcome
+    }
+
+    async fn play(&self, binaries: &Binaries, folder: &Path, progress: &Arc<Progress>) -> Result<bool> {
         let roster =
             roster::RosterFile::choose(self.roster.as_deref(), self.students, self.schools, self.seed, folder)?;
         progress.step(format!("data and logs in {}", folder.display()));
@@ -146,17 +158,10 @@ impl Demo {
             self.stay(&provider, &schools, progress).await;
         }
         stop_all(&provider, &schools, progress).await?;
-        workspace.close();
         Ok(equal == rows.len())
     }
 
-    async fn import_then(
-        &self,
-        zip: &std::path::Path,
-        admin: &Admin,
-        schools: &[DemoSchool],
-        progress: &Progress,
-    ) -> Result<()> {
+    async fn import_then(&self, zip: &Path, admin: &Admin, schools: &[DemoSchool], progress: &Progress) -> Result<()> {
         let before = admin.list_schools().await?;
         progress.step(format!("importing {}", zip.display()));
         let run = roster::import(admin, zip, progress, None).await?;
@@ -206,7 +211,7 @@ struct Workspace {
 }
 
 impl Workspace {
-    fn open(chosen: Option<&std::path::Path>) -> Result<Self> {
+    fn open(chosen: Option<&Path>) -> Result<Self> {
         let Some(path) = chosen else {
             let folder = tempfile::Builder::new().prefix("rollcall-demo-").tempdir()?;
             return Ok(Self { path: folder.path().to_owned(), temporary: Some(folder) });
@@ -218,8 +223,15 @@ impl Workspace {
         Ok(Self { path: path.canonicalize()?, temporary: None })
     }
 
-    fn path(&self) -> &std::path::Path {
+    fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// For who looks into what went wrong.
+    fn keep(self, progress: &Progress) {
+        if let Some(folder) = self.temporary {
+            progress.step(format!("data and logs stay in {}", folder.keep().display()));
+        }
     }
 
     fn close(self) {
@@ -232,7 +244,7 @@ impl Workspace {
 }
 
 /// The first owner, by the one-time code, and a district.
-pub async fn claim(provider: &Provider, folder: &std::path::Path) -> Result<Admin> {
+pub async fn claim(provider: &Provider, folder: &Path) -> Result<Admin> {
     let password_file = folder.join("owner-password");
     crate::process::write_private(&password_file, &crate::process::random_text(24))?;
     let code_file = provider.owner_code_file.to_string_lossy().into_owned();

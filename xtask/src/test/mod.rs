@@ -92,7 +92,13 @@ impl Test {
             Section::Fmt => run(cargo(&["fmt", "--all", "--check"]), SECTION_TIMEOUT).await,
             Section::Lint => {
                 let clippy = ["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"];
-                run(cargo(&clippy), SECTION_TIMEOUT).await
+                let linted = run(cargo(&clippy), SECTION_TIMEOUT).await?;
+                if setup::find("cargo-deny").is_none() {
+                    eprintln!("licences and sources are not checked: cargo-deny is not installed");
+                    return Ok(linted);
+                }
+                // Advisories need a network and change by the day: they are no property of a commit.
+                run(cargo(&["deny", "--offline", "check", "licenses", "bans", "sources"]), SECTION_TIMEOUT).await
             }
             Section::Rust => run(cargo(&["test", "--workspace", "--no-fail-fast"]), SECTION_TIMEOUT).await,
             Section::Ui => ui::check(SECTION_TIMEOUT).await,

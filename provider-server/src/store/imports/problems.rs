@@ -1,20 +1,18 @@
-//! Findings of a run, by file and line. None contains a name.
-
-use std::borrow::Cow;
+//! The findings of a run, in the order in which they were met.
 
 use rollcall_proto::id::RunId;
 
 use crate::{
-    oneroster::{Problem, Severity},
+    oneroster::Problem,
     store::{Conn, StoreError, Tx, Value},
 };
 
-/// The code of a row that the record's own rules refuse.
-const REFUSED: &str = "student.refused";
+/// Findings kept of one run; the reader lists at most 10,000 of one code in one file.
+const MAX_PROBLEMS: u64 = 200_000;
 
-/// One finding, as stored.
-pub struct StoredProblem {
-    /// Grows with every finding of the run.
+/// A finding, with its number.
+#[allow(missing_docs)]
+pub struct KeptProblem {
     pub number: u64,
     pub severity: String,
     pub file: String,
@@ -26,77 +24,42 @@ pub struct StoredProblem {
     pub how_to_fix: String,
 }
 
-/// A row that the record's own rules refuse.
-pub struct Refused {
-    pub line: u64,
-    pub sourced_id: String,
-    /// By its wire name; empty where the row as a whole is meant.
-    pub field: String,
-    pub message: String,
-}
-
-/// Keeps findings, numbered from `first` on.
-pub async fn add(tx: &mut Tx<'_>, run: RunId, first: u64, problems: Vec<Problem>) -> Result<(), StoreError> {
-    let mut values = Vec::with_capacity(problems.len() * 10);
-    for (number, problem) in (first..).zip(problems) {
-        values.extend([run.into(), number.into(), problem.severity.as_str().into(), text(problem.file)]);
-        values.extend([problem.line.into(), problem.sourced_id.into(), text(problem.field)]);
-        values.extend([problem.code.as_str().into(), problem.message.into(), problem.how_to_fix.into()]);
-    }
-    insert(tx.conn, values).await
-}
-
-fn text(text: Cow<'static, str>) -> Value {
-    match text {
-        Cow::Borrowed(text) => text.into(),
-        Cow::Owned(text) => text.into(),
-    }
-}
-
-async fn insert(conn: &mut Conn, values: Vec<Value>) -> Result<(), StoreError> {
-    let head = "INSERT INTO import_problems
-        (run_id, number, severity, file, line, sourced_id, field, code, message, how_to_fix)";
-    conn.insert_many(head, "", 10, values).await.map(drop)
-}
-
-/// Keeps the refused rows of a plan instead of those of the plan before.
-pub async fn replace_refused(tx: &mut Tx<'_>, run: RunId, refused: Vec<Refused>) -> Result<(), StoreError> {
-    let sql = "DELETE FROM import_problems WHERE run_id = $1 AND code = $2";
-    tx.conn.execute(sql, vec![run.into(), REFUSED.into()]).await?;
-    add_refused(tx, run, refused).await
-}
-
-/// Keeps refused rows behind what is there.
-pub async fn add_refused(tx: &mut Tx<'_>, run: RunId, refused: Vec<Refused>) -> Result<(), StoreError> {
-    if refused.is_empty() {
+/// Adds findings behind those that are there.
+pub async fn add(tx: &mut Tx<'_>, run: RunId, problems: Vec<Problem>) -> Result<(), StoreError> {
+    if problems.is_empty() {
         return Ok(());
     }
     let sql = "SELECT COALESCE(MAX(number), 0) FROM import_problems WHERE run_id = $1";
     let row = tx.conn.query_optional(sql, vec![run.into()]).await?;
-    let last: u64 = row.ok_or(StoreError::Corrupt("a maximum has no answer"))?.take(0)?;
-    let mut values = Vec::with_capacity(refused.len() * 10);
-    for (number, row) in (last + 1..).zip(refused) {
-        values.extend([run.into(), number.into(), Severity::Error.as_str().into(), "users.csv".into()]);
-        values.extend([row.line.into(), row.sourced_id.into(), row.field.into(), REFUSED.into()]);
-        values.extend([row.message.into(), "correct the row at its source; the student was left as is".into()]);
+    let first: u64 = row.map(|mut row| row.take(0)).transpose()?.unwrap_or(0);
+    let room = MAX_PROBLEMS.saturating_sub(first) as usize;
+    let mut values: Vec<Value> = Vec::with_capacity(problems.len().min(room) * 10);
+    for (index, problem) in problems.into_iter().take(room).enumerate() {
+        values.extend([run.into(), (first + 1 + index as u64).into(), problem.severity.as_str().into()]);
+        values.extend([problem.file.into_owned().into(), problem.line.into(), problem.sourced_id.into()]);
+        values.extend([problem.field.into_owned().into(), problem.code.as_str().into(), problem.message.into()]);
+        values.push(problem.how_to_fix.into());
     }
-    insert(tx.conn, values).await
+    let head = "INSERT INTO import_problems
+        (run_id, number, severity, file, line, sourced_id, field, code, message, how_to_fix)";
+    tx.conn.insert_many(head, "", 10, values).await?;
+    Ok(())
 }
 
-/// The next findings by number; `severity` is error, warning or empty for both.
-pub async fn page(
+/// A page of findings behind this number; `severity` empty means all.
+pub async fn list(
     conn: &mut Conn,
     run: RunId,
     severity: &str,
     after: u64,
-    limit: usize,
-) -> Result<Vec<StoredProblem>, StoreError> {
+    limit: i64,
+) -> Result<Vec<KeptProblem>, StoreError> {
     let sql = "SELECT number, severity, file, line, sourced_id, field, code, message, how_to_fix FROM import_problems
                WHERE run_id = $1 AND number > $2 AND ($3 = '' OR severity = $3) ORDER BY number LIMIT $4";
-    let values = vec![run.into(), after.into(), severity.to_owned().into(), (limit as u64).into()];
-    let mut problems = Vec::new();
-    for mut row in conn.query(sql, values).await? {
-        problems.push(StoredProblem {
+    let values = vec![run.into(), after.into(), severity.to_owned().into(), limit.into()];
+    let rows = conn.query(sql, values).await?.into_iter();
+    rows.map(|mut row| {
+        Ok(KeptProblem {
             number: row.take(0)?,
             severity: row.take(1)?,
             file: row.take(2)?,
@@ -106,7 +69,7 @@ pub async fn page(
             code: row.take(6)?,
             message: row.take(7)?,
             how_to_fix: row.take(8)?,
-        });
-    }
-    Ok(problems)
+        })
+    })
+    .collect()
 }

@@ -1,235 +1,238 @@
-//! Staged rows: only allowed, normalised fields, sealed with the district's data key, and only until the run rests.
+//! What a file said, sealed with the district's data key until the run is done: normalised fields, never the file.
 
 use std::collections::HashMap;
 
 use rollcall_proto::id::{DistrictId, RunId};
 
-use super::{Detail, Run, RunState, get};
+use super::Run;
 use crate::{
-    clock::Entropy,
-    model::source_row::SourceStudent,
+    model::{
+        source_row::SourceStudent,
+        student::{Status, Student},
+    },
     sealing::{Place, SealingKey},
     store::{
-        Conn, StoreError, Tx, Value,
+        Conn, Shared, StoreError, Tx, Value,
+        changes::read_status,
         keys::{KeyCache, district_scope},
         student_doc,
     },
 };
 
-/// Rows that one statement of the clean-up takes.
-const CLEAN_ROWS: i64 = 5_000;
+/// Rows of one statement that clears.
+const CLEAR: i64 = 5_000;
+/// Students of one look for absent ones.
+const ABSENT: i64 = 1_000;
 
+/// What is staged.
+#[derive(Clone)]
+pub enum Staged {
+    /// A school, by its name.
+    School(String),
+    /// A student as the file states it.
+    Student(Box<SourceStudent>),
+    /// A row that was skipped: its student does not count as absent.
+    Rejected,
+    /// A student who is in use and absent from a whole file.
+    Absent,
+}
+
+/// A staged row.
+#[derive(Clone)]
+#[allow(missing_docs)]
+pub struct StagedRow {
+    /// 1 is the first.
+    pub number: u64,
+    pub sourced_id: String,
+    /// In its file; 0 where it stands in none.
+    pub line: u64,
+    pub what: Staged,
+}
+
+const SCHOOL: &str = "org";
+const STUDENT: &str = "student";
+const REJECTED: &str = "rejected";
+const ABSENT_KIND: &str = "delete";
+
+/// Flags of a student's row.
 const DELETED: u8 = 1;
 const STATED: u8 = 2;
-const PREFERRED: u8 = 4;
+const PREFERRED_STATED: u8 = 4;
 const COMPLETE: u8 = 8;
 const KNOWN_ONLY: u8 = 16;
 
-/// Seals the rows of one run; used beside the database, while the file is read.
-pub struct Sealer {
-    run: RunId,
-    key: SealingKey,
-    entropy: Entropy,
-    rows: u64,
+fn place(row: &[u8; 24]) -> Place<'_> {
+    Place { column: "import_rows.sealed", row }
 }
 
-impl Sealer {
-    /// For a run, with its district's key.
-    pub async fn open(tx: &mut Tx<'_>, run: RunId, district: DistrictId) -> Result<Self, StoreError> {
-        let key = KeyCache::get_or_create(tx, &district_scope(district)).await?;
-        Ok(Self { run, key, entropy: tx.shared.entropy.clone(), rows: 0 })
-    }
-
-    /// Rows so far.
-    pub fn rows(&self) -> u64 {
-        self.rows
-    }
-
-    /// A school of `orgs.csv`.
-    pub fn school(&mut self, sourced_id: String, line: u64, name: &str) -> StagedRow {
-        self.row("org", sourced_id, line, Some(name.as_bytes()))
-    }
-
-    /// A student.
-    pub fn student(&mut self, sourced_id: String, line: u64, source: &SourceStudent) -> StagedRow {
-        let flag = |on: bool, bit: u8| if on { bit } else { 0 };
-        let mut plain = vec![
-            flag(source.deleted, DELETED)
-                | flag(source.stated, STATED)
-                | flag(source.preferred_stated, PREFERRED)
-                | flag(source.complete, COMPLETE)
-                | flag(source.known_only, KNOWN_ONLY),
-        ];
-        plain.extend_from_slice(student_doc::write(&source.fields).as_bytes());
-        self.row("student", sourced_id, line, Some(&plain))
-    }
-
-    /// A rejected row: its student is not absent.
-    pub fn rejected(&mut self, sourced_id: String, line: u64) -> StagedRow {
-        self.row("rejected", sourced_id, line, None)
-    }
-
-    fn row(&mut self, kind: &'static str, sourced_id: String, line: u64, plain: Option<&[u8]>) -> StagedRow {
-        self.rows += 1;
-        let sealed = plain.map(|plain| seal(&self.key, &self.entropy, self.run, self.rows, plain)).unwrap_or_default();
-        StagedRow { number: self.rows, kind, sourced_id, line, sealed }
-    }
+fn row_key(run: RunId, number: u64) -> [u8; 24] {
+    let mut key = [0; 24];
+    key[..16].copy_from_slice(run.as_bytes());
+    key[16..].copy_from_slice(&number.to_be_bytes());
+    key
 }
 
-/// A row to stage.
-pub struct StagedRow {
-    number: u64,
-    kind: &'static str,
-    sourced_id: String,
-    line: u64,
-    sealed: Vec<u8>,
-}
-
-fn with_place<T>(run: RunId, number: u64, use_it: impl FnOnce(Place<'_>) -> T) -> T {
-    let mut row = [0; 24];
-    row[..16].copy_from_slice(run.as_bytes());
-    row[16..].copy_from_slice(&number.to_be_bytes());
-    use_it(Place { column: "import_rows.sealed", row: &row })
-}
-
-fn seal(key: &SealingKey, entropy: &Entropy, run: RunId, number: u64, plain: &[u8]) -> Vec<u8> {
-    with_place(run, number, |place| key.seal(place, plain, entropy))
-}
-
-/// What a staged row holds.
-pub enum Staged {
-    /// A school's name.
-    School(String),
-    Student(Box<SourceStudent>),
-    Rejected,
-    /// A planned deletion of a student that is absent from the file.
-    Delete,
-}
-
-/// Opens what [`Sealer`] sealed.
-pub fn open(key: &SealingKey, run: RunId, number: u64, kind: &str, sealed: &[u8]) -> Result<Staged, StoreError> {
-    let unreadable = || StoreError::Corrupt("a staged row is unreadable");
-    let plain = || with_place(run, number, |place| key.open(place, sealed));
-    Ok(match kind {
-        "org" => Staged::School(String::from_utf8(plain()?.to_vec()).map_err(|_| unreadable())?),
-        "student" => {
-            let plain = plain()?;
-            let (flags, doc) = plain.split_first().ok_or_else(unreadable)?;
-            let doc = std::str::from_utf8(doc).map_err(|_| unreadable())?;
-            Staged::Student(Box::new(SourceStudent {
-                deleted: flags & DELETED != 0,
-                stated: flags & STATED != 0,
-                preferred_stated: flags & PREFERRED != 0,
-                complete: flags & COMPLETE != 0,
-                known_only: flags & KNOWN_ONLY != 0,
-                fields: student_doc::read(doc)?,
-            }))
-        }
-        "rejected" => Staged::Rejected,
-        "delete" => Staged::Delete,
-        _ => return Err(unreadable()),
-    })
-}
-
-/// Stages rows and says how far the reading is. Answers whether the run is still wanted.
-pub async fn stage(tx: &mut Tx<'_>, run: RunId, rows: Vec<StagedRow>, rows_read: u64) -> Result<bool, StoreError> {
+/// Adds rows while the run is being read; answers whether it still is.
+pub async fn add(tx: &mut Tx<'_>, run: &Run, rows: Vec<StagedRow>, rows_read: u64) -> Result<bool, StoreError> {
     let sql = "UPDATE import_runs SET rows_read = $2 WHERE run_id = $1 AND state = 'checking'";
-    if tx.conn.execute(sql, vec![run.into(), rows_read.into()]).await? == 0 {
+    if tx.conn.execute(sql, vec![run.id.into(), rows_read.into()]).await? == 0 {
         return Ok(false);
     }
-    let mut values = Vec::with_capacity(rows.len() * 6);
+    let key = KeyCache::get_or_create(tx, &district_scope(run.district)).await?;
+    let mut values: Vec<Value> = Vec::with_capacity(rows.len() * 6);
     for row in rows {
-        values.extend([run.into(), row.number.into(), row.kind.into(), row.sourced_id.into()]);
-        values.extend([row.line.into(), row.sealed.into()]);
+        let (kind, plain) = match row.what {
+            Staged::School(name) => (SCHOOL, name.into_bytes()),
+            Staged::Student(student) => (STUDENT, write(&student)),
+            Staged::Rejected => (REJECTED, Vec::new()),
+            Staged::Absent => (ABSENT_KIND, Vec::new()),
+        };
+        let plain = zeroize::Zeroizing::new(plain);
+        let sealed = match plain.is_empty() {
+            true => Vec::new(),
+            false => key.seal(place(&row_key(run.id, row.number)), &plain, &tx.shared.entropy),
+        };
+        values.extend([run.id.into(), row.number.into(), kind.into(), row.sourced_id.into()]);
+        values.extend([row.line.into(), sealed.into()]);
     }
-    insert(tx.conn, values).await?;
+    let head = "INSERT INTO import_rows (run_id, row_number, kind, sourced_id, line, sealed)";
+    tx.conn.insert_many(head, "", 6, values).await?;
     Ok(true)
 }
 
-async fn insert(conn: &mut Conn, values: Vec<Value>) -> Result<(), StoreError> {
-    let head = "INSERT INTO import_rows (run_id, row_number, kind, sourced_id, line, sealed)";
-    conn.insert_many(head, "", 6, values).await.map(drop)
-}
-
-/// What the reading found of the whole file.
-pub struct ReadFile {
-    pub version: &'static str,
-    pub kind: &'static str,
-    pub zip_sha256: [u8; 32],
-    pub newest_source_ms: Option<i64>,
-    pub rows: u64,
-    pub detail: Detail,
-}
-
-/// The file is read and staged: the worker goes on from here, also after a restart.
-pub async fn finish_reading(tx: &mut Tx<'_>, run: RunId, file: ReadFile) -> Result<(), StoreError> {
-    let sql = "UPDATE import_runs SET phase = 'planning', version = $2, kind = $3, zip_sha256 = $4,
-                   newest_source_ms = $5, rows_read = $6, rows_total = $6, counts = $7
-               WHERE run_id = $1 AND state = 'checking'";
-    let values = vec![
-        run.into(),
-        file.version.into(),
-        file.kind.into(),
-        file.zip_sha256.into(),
-        file.newest_source_ms.into(),
-        file.rows.into(),
-        file.detail.to_value(),
+fn write(student: &SourceStudent) -> Vec<u8> {
+    let flags = [
+        (student.deleted, DELETED),
+        (student.stated, STATED),
+        (student.preferred_stated, PREFERRED_STATED),
+        (student.complete, COMPLETE),
+        (student.known_only, KNOWN_ONLY),
     ];
-    tx.conn.execute(sql, values).await.map(drop)
+    let flags = flags.into_iter().filter(|(set, _)| *set).fold(0, |all, (_, flag)| all | flag);
+    let mut plain = vec![flags];
+    plain.extend_from_slice(student_doc::write(&student.fields).as_bytes());
+    plain
 }
 
-/// Stages planned deletions behind the rows of the file.
-pub async fn stage_deletions(
-    tx: &mut Tx<'_>,
+fn read(plain: &[u8]) -> Result<SourceStudent, StoreError> {
+    let corrupt = || StoreError::Corrupt("a staged row is unreadable");
+    let (flags, doc) = plain.split_first().ok_or_else(corrupt)?;
+    let has = |flag: u8| flags & flag != 0;
+    Ok(SourceStudent {
+        deleted: has(DELETED),
+        stated: has(STATED),
+        preferred_stated: has(PREFERRED_STATED),
+        complete: has(COMPLETE),
+        known_only: has(KNOWN_ONLY),
+        fields: student_doc::read(std::str::from_utf8(doc).map_err(|_| corrupt())?)?,
+    })
+}
+
+/// The district's data key.
+pub async fn key(conn: &mut Conn, shared: &Shared, district: DistrictId) -> Result<SealingKey, StoreError> {
+    shared.keys.get(conn, &district_scope(district)).await
+}
+
+/// A page of rows that mean something, behind this number.
+pub async fn page(
+    conn: &mut Conn,
+    key: &SealingKey,
     run: RunId,
-    first: u64,
-    sourced_ids: Vec<String>,
-) -> Result<(), StoreError> {
-    if get(tx.conn, run).await?.state != RunState::Checking {
-        return Ok(());
+    after: u64,
+    limit: i64,
+) -> Result<Vec<StagedRow>, StoreError> {
+    let sql = "SELECT row_number, kind, sourced_id, line, sealed FROM import_rows
+               WHERE run_id = $1 AND row_number > $2 AND kind <> 'rejected' ORDER BY row_number LIMIT $3";
+    let rows = conn.query(sql, vec![run.into(), after.into(), limit.into()]).await?;
+    let mut staged = Vec::with_capacity(rows.len());
+    for mut row in rows {
+        let (number, kind): (u64, String) = (row.take(0)?, row.take(1)?);
+        let sealed: Vec<u8> = row.take(4)?;
+        let row_key = row_key(run, number);
+        let open = || key.open(place(&row_key), &sealed);
+        let what = match kind.as_str() {
+            SCHOOL => Staged::School(String::from_utf8_lossy(&open()?).into_owned()),
+            STUDENT => Staged::Student(Box::new(read(&open()?)?)),
+            ABSENT_KIND => Staged::Absent,
+            _ => return Err(StoreError::Corrupt("a staged row has an unknown kind")),
+        };
+        staged.push(StagedRow { number, sourced_id: row.take(2)?, line: row.take(3)?, what });
     }
-    let mut values = Vec::with_capacity(sourced_ids.len() * 6);
-    for (number, sourced_id) in (first..).zip(sourced_ids) {
-        values.extend([run.into(), number.into(), "delete".into(), sourced_id.into(), 0u64.into()]);
-        values.push(Vec::new().into());
-    }
-    insert(tx.conn, values).await
+    Ok(staged)
 }
 
-/// Takes back the deletions of an earlier plan. Answers whether there may be more.
-pub async fn unstage_deletions(tx: &mut Tx<'_>, run: &Run) -> Result<bool, StoreError> {
-    let last = run.detail.staged as i64;
-    let sql = "DELETE FROM import_rows WHERE run_id = $1 AND row_number > $2 AND row_number IN
-               (SELECT row_number FROM import_rows WHERE run_id = $1 AND row_number > $2 ORDER BY row_number LIMIT $3)";
-    let deleted = tx.conn.execute(sql, vec![run.id.into(), last.into(), CLEAN_ROWS.into()]).await?;
-    Ok(deleted as i64 == CLEAN_ROWS)
+/// The district's students of these sourcedIds.
+pub async fn students(
+    conn: &mut Conn,
+    district: DistrictId,
+    ids: impl Iterator<Item = &str>,
+) -> Result<HashMap<String, Student>, StoreError> {
+    let sql = "SELECT sourced_id, status, version, modified_ms, doc FROM students
+               WHERE district_id = $1 AND sourced_id IN {list}";
+    let list = ids.map(|id| Value::Text(id.to_owned())).collect();
+    let mut students = HashMap::new();
+    for mut row in conn.query_list(sql, vec![district.into()], list).await? {
+        let student = Student {
+            sourced_id: row.take(0)?,
+            status: read_status(&row.take::<String>(1)?)?,
+            version: row.take(2)?,
+            modified_ms: row.take(3)?,
+            fields: student_doc::read(&row.take::<String>(4)?)?,
+        };
+        students.insert(student.sourced_id.clone(), student);
+    }
+    Ok(students)
 }
 
-/// Runs that rest and still have staged rows.
-pub async fn to_clean(conn: &mut Conn) -> Result<Vec<RunId>, StoreError> {
+/// Stages who is in use and absent from the file, a page at a time, behind the rows of the file. Answers the last
+/// sourcedId looked at; `None` at the end.
+pub async fn add_absent(tx: &mut Tx<'_>, run: &Run, after: &str) -> Result<Option<String>, StoreError> {
+    let sql = "SELECT s.sourced_id FROM students s
+               WHERE s.district_id = $1 AND s.status = $3 AND s.sourced_id > $4 AND NOT EXISTS
+                 (SELECT 1 FROM import_rows r WHERE r.run_id = $2 AND r.sourced_id = s.sourced_id
+                  AND r.kind IN ('student', 'rejected'))
+               ORDER BY s.sourced_id LIMIT $5";
+    let active = Status::Active.as_str();
+    let values = vec![run.district.into(), run.id.into(), active.into(), after.to_owned().into(), ABSENT.into()];
+    let rows = tx.conn.query(sql, values).await?;
+    let is_last = (rows.len() as i64) < ABSENT;
+    let mut ids: Vec<String> = Vec::with_capacity(rows.len());
+    for mut row in rows {
+        ids.push(row.take(0)?);
+    }
+    let last = ids.last().cloned();
+    let first = last_number(tx.conn, run.id).await? + 1;
+    let row =
+        |(index, sourced_id)| StagedRow { number: first + index as u64, sourced_id, line: 0, what: Staged::Absent };
+    let rows = ids.into_iter().enumerate().map(row).collect();
+    let goes_on = add(tx, run, rows, run.rows_read).await?;
+    Ok(last.filter(|_| goes_on && !is_last))
+}
+
+async fn last_number(conn: &mut Conn, run: RunId) -> Result<u64, StoreError> {
+    let sql = "SELECT COALESCE(MAX(row_number), 0) FROM import_rows WHERE run_id = $1";
+    let row = conn.query_optional(sql, vec![run.into()]).await?;
+    row.map_or(Ok(0), |mut row| row.take(0))
+}
+
+/// Forgets who was absent when the run was planned before.
+pub async fn forget_absent(tx: &mut Tx<'_>, run: RunId) -> Result<(), StoreError> {
+    tx.conn.execute("DELETE FROM import_rows WHERE run_id = $1 AND kind = 'delete'", vec![run.into()]).await?;
+    Ok(())
+}
+
+/// A run whose staged rows are of no use any more.
+pub async fn any_left(conn: &mut Conn) -> Result<Option<RunId>, StoreError> {
     let sql = "SELECT r.run_id FROM import_runs r
-               WHERE r.state IN ('applied', 'failed', 'discarded', 'cancelled', 'undoing', 'undone')
-                 AND EXISTS (SELECT 1 FROM import_rows i WHERE i.run_id = r.run_id) LIMIT 100";
-    conn.query(sql, vec![]).await?.into_iter().map(|mut row| row.take(0)).collect()
+               WHERE r.state NOT IN ('checking', 'held', 'applying')
+                 AND EXISTS (SELECT 1 FROM import_rows x WHERE x.run_id = r.run_id) LIMIT 1";
+    let row = conn.query_optional(sql, vec![]).await?;
+    row.map(|mut row| row.take(0)).transpose()
 }
 
-/// Deletes some of a resting run's staged rows. Answers whether there may be more.
-pub async fn clean(tx: &mut Tx<'_>, run: RunId) -> Result<bool, StoreError> {
+/// Deletes some of a run's staged rows; answers whether any were left.
+pub async fn clear(tx: &mut Tx<'_>, run: RunId) -> Result<bool, StoreError> {
     let sql = "DELETE FROM import_rows WHERE run_id = $1 AND row_number IN
                (SELECT row_number FROM import_rows WHERE run_id = $1 ORDER BY row_number LIMIT $2)";
-    let deleted = tx.conn.execute(sql, vec![run.into(), CLEAN_ROWS.into()]).await?;
-    Ok(deleted as i64 == CLEAN_ROWS)
-}
-
-/// What the reader must know of the district: its schools by sourcedId, and the district's own sourcedId.
-pub async fn known_orgs(conn: &mut Conn, district: DistrictId) -> Result<HashMap<String, bool>, StoreError> {
-    let sql = "SELECT sourced_id, 1 FROM schools WHERE district_id = $1
-               UNION ALL SELECT sourced_id, 0 FROM districts WHERE district_id = $1";
-    let rows = conn.query(sql, vec![district.into()]).await?;
-    let mut known = HashMap::with_capacity(rows.len());
-    for mut row in rows {
-        let (sourced_id, is_school) = (row.take(0)?, row.take(1)?);
-        *known.entry(sourced_id).or_insert(is_school) |= is_school;
-    }
-    Ok(known)
+    Ok(tx.conn.execute(sql, vec![run.into(), CLEAR.into()]).await? > 0)
 }

@@ -1,0 +1,9 @@
+//! The delivery log through its door: pages, filters, the live tail, messages, and acts on messages.
+
+mod acts;
+mod audit;
+mod door;
+mod filters;
+mod live;
+mod messages;
+mod pages;
