@@ -36,6 +36,9 @@ const WATCH_PACE: Duration = Duration::from_millis(100);
 const CSV_PART: i64 = 1_000;
 const MAX_PROBLEMS_PAGE: u32 = 1_000;
 const MAX_FILE_NAME: usize = 255;
+const MAX_PART_BYTES: usize = 1 << 20;
+/// An upload that is silent for so long is given up.
+const UPLOAD_SILENCE: Duration = Duration::from_secs(60);
 
 type Answer<T> = Result<Response<T>, Status>;
 type Flow<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
@@ -91,12 +94,20 @@ fn read_start(part: Option<Part>) -> Result<Start, Refusal> {
     Ok(Start { district: start.district, file_name: start.file_name, profile, size_bytes: start.size_bytes })
 }
 
+async fn next_part(parts: &mut Streaming<pb::StartImportRequest>) -> Result<Option<pb::StartImportRequest>, Status> {
+    let next = tokio::time::timeout(UPLOAD_SILENCE, parts.message()).await;
+    next.unwrap_or_else(|_| Err(Status::deadline_exceeded("the upload was silent for 60 s: nothing was kept")))
+}
+
 /// Writing to the disk may block; the thread's other tasks move away meanwhile.
 async fn receive(mut upload: Upload, mut parts: Streaming<pb::StartImportRequest>) -> Result<std::fs::File, Status> {
-    while let Some(message) = parts.message().await? {
+    while let Some(message) = next_part(&mut parts).await? {
         let Some(Part::Data(data)) = message.part else {
             return Err(refused(Refusal::field("data", "is all that may follow the start")));
         };
+        if data.len() > MAX_PART_BYTES {
+            return Err(refused(Refusal::field("data", "is longer than 1 MiB: send smaller parts")));
+        }
         let written = tokio::task::spawn_blocking(move || upload.write(&data).map(|()| upload)).await;
         upload = written.map_err(|_| Status::internal("the upload broke"))?.map_err(refused)?;
     }
@@ -108,7 +119,7 @@ impl ImportService for ImportApi {
     async fn start_import(&self, request: Request<Streaming<pb::StartImportRequest>>) -> Answer<pb::ImportRun> {
         let Caller { scope, actor, .. } = caller(&request)?;
         let mut parts = request.into_inner();
-        let first = parts.message().await?.and_then(|message| message.part);
+        let first = next_part(&mut parts).await?.and_then(|message| message.part);
         let start = read_start(first).map_err(refused)?;
         let store = &self.services.store;
         let district = async {

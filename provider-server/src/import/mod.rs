@@ -9,10 +9,11 @@ use std::{
     collections::HashMap,
     path::PathBuf,
     sync::{Arc, Mutex},
+    time::Duration,
 };
 
 use rollcall_proto::id::RunId;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
@@ -32,6 +33,11 @@ const INTERRUPTED: &str = "the server stopped while it read the file; nothing wa
 /// A fault of ours; its cause is in the server's log.
 const FAULT: &str = "the server could not go on with the run; nothing was applied, its log says more";
 
+/// Files that are read at once: each needs about 60 bytes for each user of its roster.
+const MAX_READINGS: usize = 1;
+/// After a fault that may pass, as a full disk does.
+const RETRY: Duration = Duration::from_secs(5);
+
 /// Works on runs. Cheap to clone.
 #[derive(Clone)]
 pub struct Importer {
@@ -44,6 +50,7 @@ struct Shared {
     folder: PathBuf,
     stopping: CancellationToken,
     tasks: TaskTracker,
+    reading: Semaphore,
     /// Cancels the reading of a run.
     readings: Mutex<HashMap<RunId, CancellationToken>>,
     /// Grows whenever a run changed.
@@ -53,8 +60,9 @@ struct Shared {
 impl Importer {
     /// An importer over this store that keeps uploads in `folder`.
     pub fn new(store: Store, folder: PathBuf, stopping: CancellationToken, tasks: TaskTracker) -> Self {
-        let (readings, changed) = (Mutex::default(), watch::Sender::new(0));
-        Self { shared: Arc::new(Shared { store, folder, stopping, tasks, readings, changed }) }
+        let (reading, readings) = (Semaphore::new(MAX_READINGS), Mutex::default());
+        let changed = watch::Sender::new(0);
+        Self { shared: Arc::new(Shared { store, folder, stopping, tasks, reading, readings, changed }) }
     }
 
     /// Takes up what the last run of the server left. Runs whose file was still being read are void.
@@ -83,7 +91,10 @@ impl Importer {
         self.readings().insert(run.id, cancelled.clone());
         let work = async move {
             let id = run.id;
+            // Never closed; a run that is cancelled while it waits ends at its first batch.
+            let turn = importer.shared.reading.acquire().await;
             let read = reading::read(&importer.shared.store, &run, file, profile, cancelled, || importer.tell()).await;
+            drop(turn);
             importer.readings().remove(&id);
             match read {
                 Ok(reading::End::Read) => importer.work(id).await,
@@ -145,8 +156,16 @@ impl Importer {
                 _ => self.undo(run.clone()).await,
             };
             self.tell();
-            if let Err(error) = step {
-                return self.give_up(run, error).await;
+            match step {
+                Ok(()) => {}
+                Err(error) if may_pass(&error) => {
+                    tracing::warn!(run = %id, %error, "a run was interrupted and is tried again");
+                    tokio::select! {
+                        () = self.shared.stopping.cancelled() => return,
+                        () = tokio::time::sleep(RETRY) => {}
+                    }
+                }
+                Err(error) => return self.give_up(run, error).await,
             }
         }
     }
@@ -223,4 +242,9 @@ impl Importer {
     fn readings(&self) -> std::sync::MutexGuard<'_, HashMap<RunId, CancellationToken>> {
         self.shared.readings.lock().expect("no holder of this lock panics")
     }
+}
+
+/// Whether the same step may go well later.
+fn may_pass(error: &StoreError) -> bool {
+    matches!(error, StoreError::DiskFull | StoreError::Database(_))
 }

@@ -31,6 +31,8 @@ use crate::{
 
 /// Rows looked at together.
 const PAGE: i64 = 1_000;
+/// Refused rows that are listed; all are counted.
+const MAX_REFUSED: u64 = 10_000;
 
 /// Plans a run: it goes on to be applied, or is held.
 pub async fn plan(store: &Store, run: Run) -> Result<(), StoreError> {
@@ -54,7 +56,7 @@ pub async fn plan(store: &Store, run: Run) -> Result<(), StoreError> {
     store
         .act(move |tx| {
             Box::pin(async move {
-                problems::add(tx, run.id, refused).await?;
+                problems::replace_refused(tx, run.id, refused).await?;
                 imports::planned(tx, &run, &plan, hold).await
             })
         })
@@ -64,21 +66,28 @@ pub async fn plan(store: &Store, run: Run) -> Result<(), StoreError> {
 /// Who is in use and absent from a whole file is staged for deletion, unless hidden rows make absence meaningless.
 async fn stage_absent(store: &Store, run: &Run) -> Result<(), StoreError> {
     let (id, source) = (run.id, run.plan.source);
-    store.act(move |tx| Box::pin(staging::forget_absent(tx, id))).await?;
+    while store.act(move |tx| Box::pin(staging::forget_absent(tx, id))).await? {}
     if !source.bulk || !source.students || source.absence_proves_nothing {
         return Ok(());
     }
-    let mut after = Some(String::new());
-    while let Some(from) = after {
+    let mut after = String::new();
+    loop {
+        // Looked for beside the writer: in a large district nearly everybody is passed over.
+        let ids = staging::absent(&mut store.reader().await?, run, &after).await?;
+        let Some(last) = ids.last() else { return Ok(()) };
+        after.clone_from(last);
         let run = run.clone();
-        after = store.act(move |tx| Box::pin(async move { staging::add_absent(tx, &run, &from).await })).await?;
+        if !store.act(move |tx| Box::pin(async move { staging::add_absent(tx, &run, ids).await })).await? {
+            return Ok(());
+        }
     }
-    Ok(())
 }
 
 struct Planner {
     now: Surroundings,
     counts: Counts,
+    /// Rows that the record's own rules refuse, and those of them that are listed.
+    refused_rows: u64,
     refused: Vec<Problem>,
     schools: BTreeMap<String, Counts>,
     schools_created: u64,
@@ -95,6 +104,7 @@ impl Planner {
         Self {
             now,
             counts: Counts::default(),
+            refused_rows: 0,
             refused: Vec::new(),
             schools: BTreeMap::new(),
             schools_created: 0,
@@ -123,7 +133,12 @@ impl Planner {
             line: None,
         };
         match change::next(current, request, self.now.birth_date) {
-            Err(refusal) => self.refused.push(refused_row(row.sourced_id, row.line, &refusal)),
+            Err(refusal) => {
+                self.refused_rows += 1;
+                if self.refused_rows <= MAX_REFUSED {
+                    self.refused.push(refused_row(row.sourced_id, row.line, &refusal));
+                }
+            }
             Ok(after) if current == Some(&after) => self.keep(current),
             Ok(after) => self.change(current, &after),
         }
@@ -174,17 +189,20 @@ impl Planner {
 
     fn finish(self, run: &Run, same_file: bool, older_by_s: Option<u64>) -> (Vec<Problem>, Figures, Plan) {
         let facts = &run.plan;
-        let refused = self.refused.len() as u64;
-        let rejected = facts.rejected + refused;
+        // An approved run was planned before, and counts what was refused then.
+        let refused = self.refused_rows;
+        let rejected = facts.rejected - facts.refused.min(facts.rejected) + refused;
+        let errors = facts.errors - facts.refused.min(facts.errors) + refused;
         let school = |(sourced_id, now): (&String, &SchoolNow)| {
             let counts = self.schools.get(sourced_id).copied().unwrap_or_default();
-            let named = counts.created + counts.updated + counts.unchanged;
+            // Whoever is in a rejected row neither leaves nor stays in the file, and is not absent.
+            let emptied = counts.deleted > 0 && counts.deleted >= now.students && counts.created == 0;
             SchoolFigures {
                 sourced_id: sourced_id.clone(),
                 students: now.students,
                 leaving: counts.deleted,
                 changed: counts.updated + counts.deleted,
-                missing: facts.source.bulk && facts.source.students && named == 0,
+                missing: facts.source.bulk && facts.source.students && emptied,
             }
         };
         let mut schools: Vec<SchoolFigures> = self.now.schools.iter().map(school).collect();
@@ -208,7 +226,8 @@ impl Planner {
         let plan = Plan {
             counts: self.counts,
             rejected,
-            errors: facts.errors + refused,
+            refused,
+            errors,
             schools_created: self.schools_created,
             schools: schools.collect(),
             ..facts.clone()

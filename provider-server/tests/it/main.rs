@@ -3,6 +3,7 @@
 mod changes;
 mod engine;
 mod golden;
+mod imports;
 mod log;
 mod oneroster;
 mod platform;

@@ -2,6 +2,6 @@
 
 mod broken;
 mod hostile;
-mod real;
+pub mod real;
 mod round_trip;
-mod support;
+pub mod support;

@@ -86,7 +86,7 @@ async fn apply_students(tx: &mut Tx<'_>, run: &Run, rows: Vec<StagedRow>, birth_
             Err(refusal) => refused.push(refused_row(sourced_id, line, &refusal)),
         }
     }
-    problems::add(tx, run.id, refused).await?;
+    problems::add_refused(tx, run.id, refused).await?;
     let applied = changed.len() as u64;
     remember(tx, run, changed).await?;
     Ok(applied)

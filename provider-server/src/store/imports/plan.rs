@@ -19,6 +19,8 @@ pub struct Plan {
     pub counts: Counts,
     /// Student rows that were skipped for an error.
     pub rejected: u64,
+    /// Of them, those that the record's own rules refused when the run was planned; errors count them too.
+    pub refused: u64,
     pub warnings: u64,
     pub errors: u64,
     pub schools_created: u64,
@@ -71,6 +73,7 @@ impl SourceFacts {
 struct Doc {
     counts: [u64; 4],
     rejected: u64,
+    refused: u64,
     warnings: u64,
     errors: u64,
     schools_created: u64,
@@ -122,6 +125,7 @@ impl Plan {
         let doc = Doc {
             counts: numbers(self.counts),
             rejected: self.rejected,
+            refused: self.refused,
             warnings: self.warnings,
             errors: self.errors,
             schools_created: self.schools_created,
@@ -143,6 +147,7 @@ impl Plan {
         Ok(Self {
             counts: counts(doc.counts),
             rejected: doc.rejected,
+            refused: doc.refused,
             warnings: doc.warnings,
             errors: doc.errors,
             schools_created: doc.schools_created,

@@ -1,9 +1,11 @@
 //! The findings of a run, in the order in which they were met.
 
+use std::collections::HashSet;
+
 use rollcall_proto::id::RunId;
 
 use crate::{
-    oneroster::Problem,
+    oneroster::{Code, Problem},
     store::{Conn, StoreError, Tx, Value},
 };
 
@@ -44,6 +46,27 @@ pub async fn add(tx: &mut Tx<'_>, run: RunId, problems: Vec<Problem>) -> Result<
         (run_id, number, severity, file, line, sourced_id, field, code, message, how_to_fix)";
     tx.conn.insert_many(head, "", 10, values).await?;
     Ok(())
+}
+
+/// Keeps the rows that the record's own rules refuse, instead of those of the plan before.
+pub async fn replace_refused(tx: &mut Tx<'_>, run: RunId, refused: Vec<Problem>) -> Result<(), StoreError> {
+    let sql = "DELETE FROM import_problems WHERE run_id = $1 AND code = $2";
+    tx.conn.execute(sql, vec![run.into(), Code::RecordRefused.as_str().into()]).await?;
+    add(tx, run, refused).await
+}
+
+/// Keeps those of the refused rows that the plan did not foresee.
+pub async fn add_refused(tx: &mut Tx<'_>, run: RunId, mut refused: Vec<Problem>) -> Result<(), StoreError> {
+    if refused.is_empty() {
+        return Ok(());
+    }
+    let sql = "SELECT sourced_id FROM import_problems WHERE run_id = $1 AND code = $2";
+    let mut known = HashSet::new();
+    for mut row in tx.conn.query(sql, vec![run.into(), Code::RecordRefused.as_str().into()]).await? {
+        known.insert(row.take::<String>(0)?);
+    }
+    refused.retain(|problem| !known.contains(&problem.sourced_id));
+    add(tx, run, refused).await
 }
 
 /// A page of findings behind this number; `severity` empty means all.

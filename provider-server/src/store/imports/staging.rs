@@ -184,9 +184,8 @@ pub async fn students(
     Ok(students)
 }
 
-/// Stages who is in use and absent from the file, a page at a time, behind the rows of the file. Answers the last
-/// sourcedId looked at; `None` at the end.
-pub async fn add_absent(tx: &mut Tx<'_>, run: &Run, after: &str) -> Result<Option<String>, StoreError> {
+/// Who is in use and absent from the file, a page at a time, by sourcedId.
+pub async fn absent(conn: &mut Conn, run: &Run, after: &str) -> Result<Vec<String>, StoreError> {
     let sql = "SELECT s.sourced_id FROM students s
                WHERE s.district_id = $1 AND s.status = $3 AND s.sourced_id > $4 AND NOT EXISTS
                  (SELECT 1 FROM import_rows r WHERE r.run_id = $2 AND r.sourced_id = s.sourced_id
@@ -194,19 +193,16 @@ pub async fn add_absent(tx: &mut Tx<'_>, run: &Run, after: &str) -> Result<Optio
                ORDER BY s.sourced_id LIMIT $5";
     let active = Status::Active.as_str();
     let values = vec![run.district.into(), run.id.into(), active.into(), after.to_owned().into(), ABSENT.into()];
-    let rows = tx.conn.query(sql, values).await?;
-    let is_last = (rows.len() as i64) < ABSENT;
-    let mut ids: Vec<String> = Vec::with_capacity(rows.len());
-    for mut row in rows {
-        ids.push(row.take(0)?);
-    }
-    let last = ids.last().cloned();
+    conn.query(sql, values).await?.into_iter().map(|mut row| row.take(0)).collect()
+}
+
+/// Stages who is absent behind the rows of the file; answers whether the run is still being planned.
+pub async fn add_absent(tx: &mut Tx<'_>, run: &Run, ids: Vec<String>) -> Result<bool, StoreError> {
     let first = last_number(tx.conn, run.id).await? + 1;
     let row =
         |(index, sourced_id)| StagedRow { number: first + index as u64, sourced_id, line: 0, what: Staged::Absent };
     let rows = ids.into_iter().enumerate().map(row).collect();
-    let goes_on = add(tx, run, rows, run.rows_read).await?;
-    Ok(last.filter(|_| goes_on && !is_last))
+    add(tx, run, rows, run.rows_read).await
 }
 
 async fn last_number(conn: &mut Conn, run: RunId) -> Result<u64, StoreError> {
@@ -215,10 +211,12 @@ async fn last_number(conn: &mut Conn, run: RunId) -> Result<u64, StoreError> {
     row.map_or(Ok(0), |mut row| row.take(0))
 }
 
-/// Forgets who was absent when the run was planned before.
-pub async fn forget_absent(tx: &mut Tx<'_>, run: RunId) -> Result<(), StoreError> {
-    tx.conn.execute("DELETE FROM import_rows WHERE run_id = $1 AND kind = 'delete'", vec![run.into()]).await?;
-    Ok(())
+/// Forgets some of those who were absent when the run was planned before: they are the last rows. Answers whether there
+/// may be more.
+pub async fn forget_absent(tx: &mut Tx<'_>, run: RunId) -> Result<bool, StoreError> {
+    let from = last_number(tx.conn, run).await?.saturating_sub(CLEAR as u64);
+    let sql = "DELETE FROM import_rows WHERE run_id = $1 AND row_number > $2 AND kind = 'delete'";
+    Ok(tx.conn.execute(sql, vec![run.into(), from.into()]).await? > 0)
 }
 
 /// A run whose staged rows are of no use any more.

@@ -15,10 +15,11 @@ use crate::{
 const BATCH: i64 = 500;
 const PURGE: i64 = 5_000;
 
-/// Begins to take an applied run back.
+/// Begins to take back a run, or what a cancelled one applied.
 pub async fn begin(tx: &mut Tx<'_>, run: &Run, actor: &str) -> Result<(), StoreError> {
-    if run.state != RunState::Applied {
-        let message = format!("the run is {}: only an applied run is undone", run.state.as_str());
+    let did_something = run.state == RunState::Applied || run.state == RunState::Cancelled && run.applied > 0;
+    if !did_something {
+        let message = format!("the run is {}: only a run that applied something is undone", run.state.as_str());
         return Err(Refusal::precondition(message).into());
     }
     if run.finished_ms.is_none_or(|finished_ms| finished_ms + UNDO_MS < tx.now_ms) {
@@ -26,8 +27,10 @@ pub async fn begin(tx: &mut Tx<'_>, run: &Run, actor: &str) -> Result<(), StoreE
     }
     check_free(tx.conn, run.district).await?;
     let sql = "UPDATE import_runs SET state = 'undoing', phase = 'undoing', applied = 0, finished_ms = NULL
-               WHERE run_id = $1 AND state = 'applied'";
-    tx.conn.execute(sql, vec![run.id.into()]).await?;
+               WHERE run_id = $1 AND state = $2";
+    if tx.conn.execute(sql, vec![run.id.into(), run.state.as_str().into()]).await? == 0 {
+        return Err(Refusal::precondition("the run moved on: look at it again").into());
+    }
     keep(tx, run.district, actor, "import.undone", run.id, String::new()).await
 }
 
@@ -90,7 +93,7 @@ pub async fn undo_batch(tx: &mut Tx<'_>, run: Run) -> Result<bool, StoreError> {
 pub async fn purge(tx: &mut Tx<'_>) -> Result<(), StoreError> {
     let sql = "DELETE FROM import_changes WHERE (run_id, student_id) IN
                (SELECT c.run_id, c.student_id FROM import_changes c JOIN import_runs r ON r.run_id = c.run_id
-                WHERE r.state IN ('applied', 'cancelled') AND r.finished_ms < $1 LIMIT $2)";
+                WHERE r.state IN ('applied', 'cancelled', 'undone') AND r.finished_ms < $1 LIMIT $2)";
     tx.conn.execute(sql, vec![(tx.now_ms - UNDO_MS).into(), PURGE.into()]).await?;
     Ok(())
 }

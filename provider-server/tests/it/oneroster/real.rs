@@ -7,7 +7,7 @@ use provider_server::oneroster::{Kind, Options, Profile, ReadError, RoleType, Ro
 use super::support::{Kept, bulk_1_1, bulk_1_2, check, check_with, delta_1_2};
 
 /// The rosters beside the repository, or where ROLLCALL_ROSTERS says. `None`, said aloud, where there are none.
-fn roster(name: &str) -> Option<Vec<u8>> {
+pub fn roster(name: &str) -> Option<Vec<u8>> {
     let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../shared/rosters");
     let folder = std::env::var_os("ROLLCALL_ROSTERS").map_or(root, PathBuf::from);
     // A worktree lies one folder deeper than the repository.
