@@ -2,23 +2,22 @@
 //! (P6): no redirects, no proxy, no cookies, no decompression.
 
 use std::{
+    collections::HashMap,
     error::Error,
+    net::{IpAddr, SocketAddr},
+    sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
 
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, Method, Request, Response, StatusCode, Uri, header};
-use http_body_util::{BodyExt as _, Full};
-use hyper::body::Incoming;
-use hyper_util::{
-    client::legacy::{self, Client as HyperClient},
-    rt::{TokioExecutor, TokioTimer},
-};
+use http_body_util::BodyExt as _;
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use rollcall_proto::webhook::headers::VERIFIED_KEY;
 use tokio::time::timeout;
 
 use super::{
-    dial::{DialError, Dialer},
+    dial::{CONNECT_LIMIT, DialError, Dialer, connect_detail, tls_detail},
     sign::SignedRequest,
 };
 use crate::{
@@ -31,34 +30,97 @@ use crate::{
 
 /// Of an answer's body at most this is read, in bytes.
 const MAX_ANSWER_BYTES: usize = 64 * 1024;
-/// Of an answer's head at most this is read, in bytes.
-const MAX_HEAD_BYTES: usize = 64 * 1024;
 /// Header values are kept up to this, in bytes.
 const MAX_KEPT_VALUE_BYTES: usize = 4_096;
 /// Longer fingerprints than this are none.
 const MAX_FINGERPRINT_BYTES: usize = 128;
 const IDLE_LIMIT: Duration = Duration::from_secs(30);
 const MAX_IDLE_PER_HOST: usize = 64;
+/// Ports with a pool of their own; nearly all receivers are on one or two.
+const MAX_WAYS: usize = 64;
+/// Header lines of an answer; more are an error.
+const MAX_HEADERS: usize = 128;
 /// Smaller differences between two clocks are not worth a word, s.
 const CLOCK_DOUBT_S: i64 = 60;
 
 /// The client. Cheap to clone.
 #[derive(Clone)]
 pub struct Client {
-    http: HyperClient<Dialer, Full<Bytes>>,
     dialer: Dialer,
+    /// A resolver is told a name without its port, but our own sockets are refused by port: so each port has a client,
+    /// whose resolver knows it.
+    ways: Arc<Mutex<HashMap<Way, reqwest::Client>>>,
+}
+
+/// A port, and whether it is spoken to in plaintext.
+type Way = (u16, bool);
+
+/// Answers only with addresses that were vetted, every one of them.
+struct VettingResolver {
+    dialer: Dialer,
+    way: Way,
+}
+
+impl Resolve for VettingResolver {
+    fn resolve(&self, name: Name) -> Resolving {
+        let (dialer, (port, plaintext)) = (self.dialer.clone(), self.way);
+        Box::pin(async move {
+            let sockets = dialer.resolve(name.as_str(), port, plaintext).await?;
+            Ok(Box::new(sockets.into_iter()) as Addrs)
+        })
+    }
 }
 
 impl Client {
     /// A client over this way out.
     pub fn new(dialer: Dialer) -> Self {
-        let http = HyperClient::builder(TokioExecutor::new())
-            .pool_timer(TokioTimer::new())
+        Self { dialer, ways: Arc::default() }
+    }
+
+    fn way(&self, way: Way) -> Result<reqwest::Client, Outcome> {
+        let mut ways = self.ways.lock().expect("no holder of this lock panics");
+        if let Some(client) = ways.get(&way) {
+            return Ok(client.clone());
+        }
+        let built = reqwest::Client::builder()
+            .tls_backend_preconfigured(self.dialer.tls_config())
+            .dns_resolver(VettingResolver { dialer: self.dialer.clone(), way })
+            .no_proxy()
+            .redirect(reqwest::redirect::Policy::none())
+            .retry(reqwest::retry::never())
+            .referer(false)
+            .http1_only()
+            .http1_max_headers(MAX_HEADERS)
+            .connect_timeout(CONNECT_LIMIT)
+            .tcp_nodelay(true)
             .pool_idle_timeout(IDLE_LIMIT)
             .pool_max_idle_per_host(MAX_IDLE_PER_HOST)
-            .http1_max_buf_size(MAX_HEAD_BYTES)
-            .build(dialer.clone());
-        Self { http, dialer }
+            .build();
+        let client = built.map_err(|error| {
+            tracing::error!(error = %error.without_url(), "no HTTP client could be made");
+            Outcome::failed(Cause::Internal, "client")
+        })?;
+        if ways.len() >= MAX_WAYS {
+            // Requests under way keep theirs.
+            ways.clear();
+        }
+        ways.insert(way, client.clone());
+        Ok(client)
+    }
+
+    /// Vets an address that stands in the URL itself, which no resolver sees; a name is vetted when it is resolved.
+    async fn execute(&self, request: Request<Bytes>) -> Result<Response<reqwest::Body>, Outcome> {
+        let uri = request.uri();
+        let plaintext = uri.scheme_str() == Some("http");
+        let port = uri.port_u16().unwrap_or(if plaintext { 80 } else { 443 });
+        let host = uri.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
+        if let Ok(address) = host.parse::<IpAddr>() {
+            let vetted = self.dialer.policy().vet(SocketAddr::new(address, port), plaintext);
+            vetted.map_err(|blocked| Outcome::failed(Cause::Blocked, blocked.as_str()))?;
+        }
+        let client = self.way((port, plaintext))?;
+        let request = reqwest::Request::try_from(request).map_err(|_| Outcome::failed(Cause::Internal, "request"))?;
+        client.execute(request).await.map(Response::from).map_err(|error| explain(&error))
     }
 
     /// The way out.
@@ -70,7 +132,7 @@ impl Client {
     pub async fn send(&self, signed: SignedRequest, clock: &dyn Clock) -> Outcome {
         let (uri, headers, body, timeout_ms) = signed.into_parts();
         let request_bytes = u32::try_from(body.len()).unwrap_or(u32::MAX);
-        let mut request = Request::new(Full::new(body));
+        let mut request = Request::new(body);
         *request.method_mut() = Method::POST;
         *request.uri_mut() = uri;
         *request.headers_mut() = headers;
@@ -83,27 +145,21 @@ impl Client {
 
     /// Asks an address for anything at all: the code of its answer.
     pub async fn greet(&self, uri: Uri, limit: Duration) -> Result<u16, Outcome> {
-        let mut request = Request::new(Full::default());
+        let mut request = Request::new(Bytes::new());
         *request.method_mut() = Method::HEAD;
         *request.uri_mut() = uri;
-        match timeout(limit, self.http.request(request)).await {
+        match timeout(limit, self.execute(request)).await {
             Ok(Ok(response)) => Ok(response.status().as_u16()),
-            Ok(Err(error)) => Err(explain(&error)),
+            Ok(Err(failed)) => Err(failed),
             Err(_) => Err(Outcome::failed(Cause::Timeout, "head")),
         }
     }
 
-    async fn attempt(
-        &self,
-        request: Request<Full<Bytes>>,
-        timeout_ms: u32,
-        begun: Instant,
-        clock: &dyn Clock,
-    ) -> Outcome {
+    async fn attempt(&self, request: Request<Bytes>, timeout_ms: u32, begun: Instant, clock: &dyn Clock) -> Outcome {
         let limit = Duration::from_millis(timeout_ms.into());
-        let response = match timeout(limit, self.http.request(request)).await {
+        let response = match timeout(limit, self.execute(request)).await {
             Ok(Ok(response)) => response,
-            Ok(Err(error)) => return explain(&error),
+            Ok(Err(failed)) => return failed,
             Err(_) => return Outcome::failed(Cause::Timeout, "head"),
         };
         let mut outcome = read_head(&response, clock.now_ms());
@@ -166,7 +222,7 @@ fn read_head<B>(response: &Response<B>, now_ms: i64) -> Outcome {
 
 /// Reads a body up to its limit; the rest of a longer one is left and its connection closed. Answers the bytes read, and
 /// the bytes themselves where they are kept.
-async fn read_body(mut body: Incoming, keep: bool) -> Result<(usize, Bytes), ()> {
+async fn read_body(mut body: reqwest::Body, keep: bool) -> Result<(usize, Bytes), ()> {
     let (mut read, mut kept) = (0, BytesMut::new());
     while let Some(frame) = body.frame().await {
         let Ok(data) = frame.map_err(drop)?.into_data() else { continue };
@@ -189,23 +245,41 @@ fn kept_headers(headers: &HeaderMap) -> Vec<(String, String)> {
     headers.iter().map(|(name, v)| (name.as_str().to_owned(), value(v))).collect()
 }
 
-/// Finds what failed below the client.
-fn explain(error: &legacy::Error) -> Outcome {
+/// Finds what failed below the client. Its own words hold the URL and are not used.
+fn explain(error: &reqwest::Error) -> Outcome {
+    let connecting = error.is_connect();
     let mut source = error.source();
     while let Some(inner) = source {
-        if let Some(dial) = inner.downcast_ref::<DialError>() {
-            return Outcome::failed(dial.cause, dial.detail);
-        }
-        if let Some(http) = inner.downcast_ref::<hyper::Error>() {
-            return match http {
-                _ if http.is_parse_too_large() => Outcome::failed(Cause::TooLarge, "head"),
-                _ if http.is_parse() => Outcome::failed(Cause::Protocol, "not_http"),
-                _ if http.is_user() => Outcome::failed(Cause::Internal, "request"),
-                _ if http.is_incomplete_message() => Outcome::failed(Cause::Reset, "closed"),
-                _ => Outcome::failed(Cause::Reset, "head"),
-            };
+        if let Some(found) = explain_cause(inner, connecting) {
+            return found;
         }
         source = inner.source();
     }
-    Outcome::failed(if error.is_connect() { Cause::Connect } else { Cause::Internal }, "failed")
+    match (connecting, error.is_timeout()) {
+        (true, true) => Outcome::failed(Cause::Connect, "slow"),
+        (true, false) => Outcome::failed(Cause::Connect, "failed"),
+        _ => Outcome::failed(Cause::Internal, "failed"),
+    }
+}
+
+fn explain_cause(error: &(dyn Error + 'static), connecting: bool) -> Option<Outcome> {
+    if let Some(dial) = error.downcast_ref::<DialError>() {
+        return Some(Outcome::failed(dial.cause, dial.detail));
+    }
+    if let Some(io) = error.downcast_ref::<std::io::Error>().filter(|_| connecting) {
+        return match (tls_detail(io), io.kind()) {
+            (Some(detail), _) => Some(Outcome::failed(Cause::Tls, detail)),
+            (None, std::io::ErrorKind::UnexpectedEof) => Some(Outcome::failed(Cause::Tls, "closed")),
+            (None, std::io::ErrorKind::Other) => None,
+            _ => Some(Outcome::failed(Cause::Connect, connect_detail(io))),
+        };
+    }
+    let http = error.downcast_ref::<hyper::Error>()?;
+    Some(match http {
+        _ if http.is_parse_too_large() => Outcome::failed(Cause::TooLarge, "head"),
+        _ if http.is_parse() => Outcome::failed(Cause::Protocol, "not_http"),
+        _ if http.is_user() => Outcome::failed(Cause::Internal, "request"),
+        _ if http.is_incomplete_message() => Outcome::failed(Cause::Reset, "closed"),
+        _ => Outcome::failed(Cause::Reset, "head"),
+    })
 }

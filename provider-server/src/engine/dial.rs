@@ -1,5 +1,5 @@
-//! From a host to a connection: resolve, vet, connect, encrypt. Exactly the vetted addresses are dialled; there is no
-//! other way out (P10).
+//! From a host to vetted addresses, and the steps of a connection for the address test. Exactly the vetted addresses are
+//! dialled; there is no other way out (P10).
 
 use std::{
     error::Error,
@@ -8,23 +8,13 @@ use std::{
     net::{IpAddr, SocketAddr},
     pin::Pin,
     sync::Arc,
-    task::{Context, Poll},
     time::Duration,
 };
 
-use http::Uri;
-use hyper_util::{
-    client::legacy::connect::{Connected, Connection},
-    rt::TokioIo,
-};
 use rustls::{CertificateError, ClientConfig, RootCertStore};
 use rustls_pki_types::{CertificateDer, ServerName};
-use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
-    net::TcpStream,
-    time::timeout,
-};
-use tokio_rustls::{TlsConnector, client::TlsStream};
+use tokio::{net::TcpStream, time::timeout};
+use tokio_rustls::TlsConnector;
 
 use super::egress::{Blocked, Policy};
 use crate::model::outcome::Cause;
@@ -32,7 +22,7 @@ use crate::model::outcome::Cause;
 /// The longest that a name may take to resolve.
 const DNS_LIMIT: Duration = Duration::from_secs(2);
 /// The longest that TCP and TLS may take together.
-const CONNECT_LIMIT: Duration = Duration::from_secs(5);
+pub const CONNECT_LIMIT: Duration = Duration::from_secs(5);
 /// Addresses of one name that are tried, one after the other.
 const MAX_ADDRESSES: usize = 4;
 
@@ -135,6 +125,11 @@ impl Dialer {
         Self { policy, resolver, tls: TlsConnector::from(Arc::new(config)) }
     }
 
+    /// The TLS settings: the trusted authorities, TLS 1.2 and 1.3, HTTP/1.1.
+    pub fn tls_config(&self) -> ClientConfig {
+        (**self.tls.config()).clone()
+    }
+
     /// The egress policy.
     pub fn policy(&self) -> &Policy {
         &self.policy
@@ -160,16 +155,7 @@ impl Dialer {
         Ok(sockets)
     }
 
-    /// TCP to the first address that answers, then TLS unless `plaintext`.
-    pub async fn connect(&self, host: &str, sockets: &[SocketAddr], plaintext: bool) -> Result<Stream, DialError> {
-        let connecting = async {
-            let tcp = self.connect_tcp(sockets).await?;
-            if plaintext { Ok(Stream::Plain(tcp)) } else { self.encrypt(host, tcp).await }
-        };
-        timeout(CONNECT_LIMIT, connecting).await.unwrap_or(Err(failed(Cause::Connect, "slow")))
-    }
-
-    /// TCP alone.
+    /// TCP to the first address that answers.
     pub async fn connect_tcp(&self, sockets: &[SocketAddr]) -> Result<TcpStream, DialError> {
         let sockets = &sockets[..sockets.len().min(MAX_ADDRESSES)];
         let share = CONNECT_LIMIT / sockets.len().max(1) as u32;
@@ -188,41 +174,20 @@ impl Dialer {
         Err(last)
     }
 
-    /// TLS over a connection; the certificate must be for this host.
-    pub async fn encrypt(&self, host: &str, tcp: TcpStream) -> Result<Stream, DialError> {
+    /// Tries TLS over a connection; the certificate must be for this host.
+    pub async fn check_tls(&self, host: &str, tcp: TcpStream) -> Result<(), DialError> {
         let bare = host.trim_start_matches('[').trim_end_matches(']').to_owned();
         let name = ServerName::try_from(bare).map_err(|_| failed(Cause::Tls, "wrong_name"))?;
         match timeout(CONNECT_LIMIT, self.tls.connect(name, tcp)).await {
-            Ok(Ok(stream)) => Ok(Stream::Tls(Box::new(stream))),
-            Ok(Err(error)) => Err(failed(Cause::Tls, tls_detail(&error))),
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(error)) => Err(failed(Cause::Tls, tls_detail(&error).unwrap_or("closed"))),
             Err(_) => Err(failed(Cause::Timeout, "tls")),
         }
     }
-
-    async fn dial(self, uri: Uri) -> Result<TokioIo<Stream>, DialError> {
-        let plaintext = uri.scheme_str() == Some("http");
-        let host = uri.host().ok_or(failed(Cause::Dns, "no_address"))?;
-        let port = uri.port_u16().unwrap_or(if plaintext { 80 } else { 443 });
-        let sockets = self.resolve(host, port, plaintext).await?;
-        self.connect(host, &sockets, plaintext).await.map(TokioIo::new)
-    }
 }
 
-impl tower::Service<Uri> for Dialer {
-    type Response = TokioIo<Stream>;
-    type Error = DialError;
-    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, DialError>> + Send>>;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), DialError>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, uri: Uri) -> Self::Future {
-        Box::pin(self.clone().dial(uri))
-    }
-}
-
-fn connect_detail(error: &std::io::Error) -> &'static str {
+/// A word for a failed TCP connection.
+pub fn connect_detail(error: &std::io::Error) -> &'static str {
     match error.kind() {
         std::io::ErrorKind::ConnectionRefused => "refused",
         std::io::ErrorKind::ConnectionReset => "reset",
@@ -232,10 +197,17 @@ fn connect_detail(error: &std::io::Error) -> &'static str {
     }
 }
 
-fn tls_detail(error: &std::io::Error) -> &'static str {
-    let Some(error) = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) else {
-        return "closed";
-    };
+/// A word for failed TLS; `None` where it was not TLS that failed.
+pub fn tls_detail(error: &std::io::Error) -> Option<&'static str> {
+    let inner = error.get_ref()?;
+    // What TLS says stands inside of an I/O error, or of one inside of another.
+    if let Some(nested) = inner.downcast_ref::<std::io::Error>() {
+        return tls_detail(nested);
+    }
+    Some(tls_word(inner.downcast_ref::<rustls::Error>()?))
+}
+
+fn tls_word(error: &rustls::Error) -> &'static str {
     match error {
         rustls::Error::InvalidCertificate(certificate) => match certificate {
             CertificateError::Expired | CertificateError::ExpiredContext { .. } => "expired",
@@ -247,69 +219,5 @@ fn tls_detail(error: &std::io::Error) -> &'static str {
         },
         rustls::Error::AlertReceived(_) | rustls::Error::PeerIncompatible(_) => "refused",
         _ => "protocol",
-    }
-}
-
-/// A connection to a receiver.
-pub enum Stream {
-    /// Inside an allowed network only.
-    Plain(TcpStream),
-    /// TLS 1.2 or 1.3.
-    Tls(Box<TlsStream<TcpStream>>),
-}
-
-impl Connection for Stream {
-    fn connected(&self) -> Connected {
-        Connected::new()
-    }
-}
-
-impl AsyncRead for Stream {
-    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<std::io::Result<()>> {
-        match self.get_mut() {
-            Self::Plain(stream) => Pin::new(stream).poll_read(cx, buffer),
-            Self::Tls(stream) => Pin::new(stream).poll_read(cx, buffer),
-        }
-    }
-}
-
-impl AsyncWrite for Stream {
-    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<std::io::Result<usize>> {
-        match self.get_mut() {
-            Self::Plain(stream) => Pin::new(stream).poll_write(cx, bytes),
-            Self::Tls(stream) => Pin::new(stream).poll_write(cx, bytes),
-        }
-    }
-
-    fn poll_write_vectored(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        slices: &[std::io::IoSlice<'_>],
-    ) -> Poll<std::io::Result<usize>> {
-        match self.get_mut() {
-            Self::Plain(stream) => Pin::new(stream).poll_write_vectored(cx, slices),
-            Self::Tls(stream) => Pin::new(stream).poll_write_vectored(cx, slices),
-        }
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        match self {
-            Self::Plain(stream) => stream.is_write_vectored(),
-            Self::Tls(stream) => stream.is_write_vectored(),
-        }
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
-        match self.get_mut() {
-            Self::Plain(stream) => Pin::new(stream).poll_flush(cx),
-            Self::Tls(stream) => Pin::new(stream).poll_flush(cx),
-        }
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
-        match self.get_mut() {
-            Self::Plain(stream) => Pin::new(stream).poll_shutdown(cx),
-            Self::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
-        }
     }
 }

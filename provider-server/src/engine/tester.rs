@@ -129,8 +129,8 @@ impl Tester {
         if plaintext {
             drop(tcp);
         } else {
-            match dialer.encrypt(host, tcp).await {
-                Ok(_) => passed(&mut steps, "tls", "the certificate is valid for this name"),
+            match dialer.check_tls(host, tcp).await {
+                Ok(()) => passed(&mut steps, "tls", "the certificate is valid for this name"),
                 Err(error) => return failed(steps, "tls", in_words(&Outcome::failed(error.cause, error.detail))),
             }
         }
