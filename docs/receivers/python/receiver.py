@@ -13,6 +13,7 @@ import json
 import os
 import sqlite3
 import sys
+import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
@@ -38,7 +39,8 @@ def secrets():
 
 
 def database():
-    connection = sqlite3.connect(os.environ.get("DATABASE", "roster.db"), timeout=10, isolation_level=None)
+    path = os.environ.get("DATABASE", "roster.db")
+    connection = sqlite3.connect(path, timeout=10, isolation_level=None, check_same_thread=False)
     connection.execute("PRAGMA journal_mode = WAL")
     # A 2xx is a promise: the commit must survive a power cut.
     connection.execute("PRAGMA synchronous = FULL")
@@ -88,6 +90,18 @@ def put(connection, sourced_id, version, record):
     )
 
 
+class Server(ThreadingHTTPServer):
+    # The provider opens many connections at once; the usual queue of five would refuse some.
+    request_queue_size = 128
+    daemon_threads = True
+
+    def __init__(self, address):
+        super().__init__(address, Handler)
+        self.database = database()
+        # SQLite has one writer at a time anyway.
+        self.writing = threading.Lock()
+
+
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     # No request may hold a thread for ever.
@@ -113,21 +127,19 @@ class Handler(BaseHTTPRequestHandler):
             event = json.loads(body)
             if event["id"] != self.headers["webhook-id"]:
                 return self.answer(400)
-            connection = database()
-            try:
-                self.answer(apply(connection, event["id"], event))
-            finally:
-                connection.close()
+            with self.server.writing:
+                status = apply(self.server.database, event["id"], event)
+            self.answer(status)
         except sqlite3.Error:
             self.answer(503)
         except (ValueError, KeyError, TypeError):
             self.answer(400)
 
     def answer(self, status):
-        if status >= 400:
-            # What is left of the request must not be read as the next one.
-            self.close_connection = True
         self.send_response(status)
+        if status >= 400:
+            # What is left of the request must not be read as the next one. Said, so that the sender does not try.
+            self.send_header("connection", "close")
         self.send_header("content-length", "0")
         self.end_headers()
 
@@ -136,9 +148,8 @@ class Handler(BaseHTTPRequestHandler):
 
 
 def serve():
-    database().close()
     address = (os.environ.get("HOST", "127.0.0.1"), int(os.environ.get("PORT", "8090")))
-    server = ThreadingHTTPServer(address, Handler)
+    server = Server(address)
     print(f"listening on http://{server.server_address[0]}:{server.server_address[1]}/webhook", flush=True)
     server.serve_forever()
 

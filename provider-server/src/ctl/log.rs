@@ -32,7 +32,7 @@ pub enum LogCommand {
         #[command(flatten)]
         school: School,
         /// For example `status:failed,parked code:5xx -event:student.updated after:-1h`.
-        #[arg(long, default_value = "", hide_default_value = true)]
+        #[arg(long, allow_hyphen_values = true, default_value = "", hide_default_value = true)]
         filter: String,
         /// At most so many; 0 means all.
         #[arg(long, value_name = "N", default_value_t = 100)]
@@ -69,7 +69,7 @@ pub enum LogCommand {
     Replay {
         #[command(flatten)]
         school: School,
-        #[arg(long, default_value = "", hide_default_value = true)]
+        #[arg(long, allow_hyphen_values = true, default_value = "", hide_default_value = true)]
         filter: String,
         /// Made at or after: an instant, or an age like -2h.
         #[arg(long, value_name = "TIME", allow_hyphen_values = true)]

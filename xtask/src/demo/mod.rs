@@ -6,6 +6,7 @@ mod roster;
 mod schools;
 mod settle;
 mod trouble;
+mod workspace;
 
 use std::{
     path::{Path, PathBuf},
@@ -19,13 +20,14 @@ use clap::{Args, ValueEnum};
 use crate::{
     admin::{Admin, ctl},
     build::{self, Binaries, Profile},
+    process::{interrupted, random_text, write_private},
     progress::Progress,
     provider::Provider,
     setup,
 };
 
 pub use self::schools::connect;
-use self::{schools::DemoSchool, trouble::Killer};
+use self::{schools::DemoSchool, trouble::Killer, workspace::Workspace};
 
 /// Schools of a generated roster.
 const SCHOOLS: u32 = 4;
@@ -75,6 +77,13 @@ pub enum Victim {
     School,
 }
 
+/// What stands when the story is told.
+struct Scene {
+    provider: Arc<Provider>,
+    schools: Arc<Vec<DemoSchool>>,
+    equal: bool,
+}
+
 impl Demo {
     /// A small one for `cargo xtask test`.
     pub fn small(kill: Option<Victim>) -> Self {
@@ -99,29 +108,35 @@ impl Demo {
         let progress = Arc::new(Progress::new());
         progress.step("building provider-server and school-server");
         let binaries = tokio::task::spawn_blocking(|| build::servers(Profile::Dev)).await??;
-        tokio::select! {
-            outcome = self.story(&binaries, &progress) => {
-                Ok(if outcome? { ExitCode::SUCCESS } else { ExitCode::FAILURE })
-            }
-            signal = crate::process::interrupted() => {
-                progress.step(format!("{signal}: everything is being ended"));
-                Ok(ExitCode::from(130))
-            }
-        }
+        Ok(match self.story(&binaries, &progress).await? {
+            Some(true) => ExitCode::SUCCESS,
+            Some(false) => ExitCode::FAILURE,
+            None => ExitCode::from(130),
+        })
     }
 
-    /// From nothing to equal rosters; answers whether all are.
-    pub async fn story(&self, binaries: &Binaries, progress: &Arc<Progress>) -> Result<bool> {
+    /// From nothing to equal rosters; answers whether all are, or nothing where Ctrl-C came first.
+    pub async fn story(&self, binaries: &Binaries, progress: &Arc<Progress>) -> Result<Option<bool>> {
         let workspace = Workspace::open(self.data_dir.as_deref())?;
-        let outcome = self.play(binaries, workspace.path(), progress).await;
+        let outcome = tokio::select! {
+            scene = self.play(binaries, workspace.path(), progress) => match scene {
+                Ok(scene) => self.end(scene, progress).await,
+                Err(error) => Err(error),
+            },
+            signal = interrupted() => {
+                // What was started ends with the future that held it.
+                progress.step(format!("{signal}: everything is being ended"));
+                return Ok(None);
+            }
+        };
         match outcome {
             Ok(true) => workspace.close(),
             _ => workspace.keep(progress),
         }
-        outcome
+        outcome.map(Some)
     }
 
-    async fn play(&self, binaries: &Binaries, folder: &Path, progress: &Arc<Progress>) -> Result<bool> {
+    async fn play(&self, binaries: &Binaries, folder: &Path, progress: &Arc<Progress>) -> Result<Scene> {
         let roster =
             roster::RosterFile::choose(self.roster.as_deref(), self.students, self.schools, self.seed, folder)?;
         progress.step(format!("data and logs in {}", folder.display()));
@@ -154,11 +169,23 @@ impl Demo {
         report::print(&rows, self.json)?;
         let equal = rows.iter().filter(|row| row.equal).count();
         progress.step(format!("{equal} of {} rosters are equal", rows.len()));
+        Ok(Scene { equal: equal == rows.len(), provider, schools })
+    }
+
+    /// Stays up until Ctrl-C where that was asked for, then stops every server; each must end with 0.
+    async fn end(&self, scene: Scene, progress: &Progress) -> Result<bool> {
+        let Scene { provider, schools, equal } = scene;
         if !self.exit {
             self.stay(&provider, &schools, progress).await;
         }
-        stop_all(&provider, &schools, progress).await?;
-        Ok(equal == rows.len())
+        progress.step("stopping all servers");
+        let stops = schools.iter().map(|school| async move {
+            school.receiver.stop().await.with_context(|| format!("the receiver of {}", school.name))
+        });
+        let receivers = futures::future::join_all(stops).await;
+        provider.stop().await?;
+        receivers.into_iter().collect::<Result<Vec<()>>>()?;
+        Ok(equal)
     }
 
     async fn import_then(&self, zip: &Path, admin: &Admin, schools: &[DemoSchool], progress: &Progress) -> Result<()> {
@@ -198,71 +225,18 @@ impl Demo {
                 school.receiver.data_dir.display()
             ));
         }
-        let signal = crate::process::interrupted().await;
-        progress.step(format!("{signal}: stopping"));
-    }
-}
-
-/// The demo's folder.
-struct Workspace {
-    path: PathBuf,
-    /// Removes it at the end; None where the caller named it.
-    temporary: Option<tempfile::TempDir>,
-}
-
-impl Workspace {
-    fn open(chosen: Option<&Path>) -> Result<Self> {
-        let Some(path) = chosen else {
-            let folder = tempfile::Builder::new().prefix("rollcall-demo-").tempdir()?;
-            return Ok(Self { path: folder.path().to_owned(), temporary: Some(folder) });
-        };
-        std::fs::create_dir_all(path).with_context(|| format!("cannot make {}", path.display()))?;
-        if std::fs::read_dir(path)?.next().is_some() {
-            bail!("--data-dir {}: not empty; the demo starts from nothing, choose an empty folder", path.display());
-        }
-        Ok(Self { path: path.canonicalize()?, temporary: None })
-    }
-
-    fn path(&self) -> &Path {
-        &self.path
-    }
-
-    /// For who looks into what went wrong.
-    fn keep(self, progress: &Progress) {
-        if let Some(folder) = self.temporary {
-            progress.step(format!("data and logs stay in {}", folder.keep().display()));
-        }
-    }
-
-    fn close(self) {
-        if let Some(folder) = self.temporary
-            && let Err(error) = folder.close()
-        {
-            eprintln!("the temporary folder stays: {error}");
-        }
+        progress.step(interrupted().await);
     }
 }
 
 /// The first owner, by the one-time code, and a district.
 pub async fn claim(provider: &Provider, folder: &Path) -> Result<Admin> {
     let password_file = folder.join("owner-password");
-    crate::process::write_private(&password_file, &crate::process::random_text(24))?;
+    write_private(&password_file, &random_text(24))?;
     let code_file = provider.owner_code_file.to_string_lossy().into_owned();
     let password_file = password_file.to_string_lossy().into_owned();
     let claim = ["owner", "claim", "--code-file", &code_file, "--username", "owner", "--password-file", &password_file];
     ctl(provider, &claim).await?;
     ctl(provider, &["district", "create", "Demo district", "--sourced-id", DISTRICT]).await?;
     Admin::new(provider)
-}
-
-/// A clean stop of every server; each must end with 0.
-async fn stop_all(provider: &Provider, schools: &[DemoSchool], progress: &Progress) -> Result<()> {
-    progress.step("stopping all servers");
-    let stops = schools.iter().map(|school| async move {
-        school.receiver.stop().await.with_context(|| format!("the receiver of {}", school.name))
-    });
-    let receivers = futures::future::join_all(stops).await;
-    provider.stop().await?;
-    receivers.into_iter().collect::<Result<Vec<()>>>()?;
-    Ok(())
 }

@@ -72,12 +72,11 @@ impl Flow {
     /// Answers why it was not tried, where it was not.
     async fn run(self, binaries: &Binaries) -> Result<Option<String>> {
         match self {
-            Self::Demo(kill) => {
-                if !Demo::small(kill).story(binaries, &Arc::new(Progress::new())).await? {
-                    bail!("not all rosters are equal");
-                }
-                Ok(None)
-            }
+            Self::Demo(kill) => match Demo::small(kill).story(binaries, &Arc::new(Progress::new())).await? {
+                Some(true) => Ok(None),
+                Some(false) => bail!("not all rosters are equal"),
+                None => Ok(Some("interrupted".into())),
+            },
             Self::Receiver(language) => receivers::check(language, binaries).await,
         }
     }

@@ -65,8 +65,7 @@ impl Test {
         let sections = match (self.only, self.flow) {
             (Some(section), _) => vec![section],
             (None, Some(_)) => vec![Section::E2e],
-            // The whole flow joins once the services it drives are merged.
-            (None, None) => vec![Section::Fmt, Section::Rust, Section::Ui],
+            (None, None) => vec![Section::Fmt, Section::Rust, Section::Lint, Section::Ui, Section::E2e],
         };
         let mut done = Vec::new();
         for section in sections {

@@ -68,7 +68,7 @@ pub async fn check(language: Language, binaries: &Binaries) -> Result<Option<Str
     let secret = patient(|| async { admin.schools().show_secret_once(show.clone()).await }).await?.secret;
     std::fs::write(&secret_file, secret)?;
     admin.apply(changes(&school)).await?;
-    until_delivered(&admin, &school.id).await?;
+    until_delivered(&provider, &admin, &school.id).await?;
 
     let expected = ctl(&provider, &["roster", "export", "--school", &school.id]).await?;
     let held = program.export(folder.path()).await?;
@@ -129,7 +129,7 @@ fn changes(school: &pb::School) -> Vec<pb::Change> {
         .collect()
 }
 
-async fn until_delivered(admin: &Admin, school: &str) -> Result<()> {
+async fn until_delivered(provider: &Provider, admin: &Admin, school: &str) -> Result<()> {
     let deadline = Instant::now() + DELIVERED_WITHIN;
     loop {
         let state = admin.get_school(school).await?;
@@ -138,8 +138,10 @@ async fn until_delivered(admin: &Admin, school: &str) -> Result<()> {
             return Ok(());
         }
         if Instant::now() > deadline {
-            let reason = state.connection.map(|connection| connection.reason).unwrap_or_default();
-            bail!("{} pending, {} parked after {DELIVERED_WITHIN:?}: {reason}", figures.pending, figures.parked);
+            let failed = ["log", "list", "--school", school, "--filter", "-status:delivered", "--limit", "20"];
+            let failed = String::from_utf8_lossy(&ctl(provider, &failed).await?).into_owned();
+            let (pending, parked) = (figures.pending, figures.parked);
+            bail!("{pending} pending, {parked} parked after {DELIVERED_WITHIN:?}; the last failures:\n{failed}");
         }
         sleep(POLL).await;
     }
