@@ -8,8 +8,8 @@ use futures::StreamExt;
 use rollcall_proto::{
     pinned::{PinnedEndpoint, is_connection_loss},
     provider::v1::{
-        self as pb, import_service_client::ImportServiceClient, school_service_client::SchoolServiceClient,
-        student_service_client::StudentServiceClient,
+        self as pb, import_service_client::ImportServiceClient, log_service_client::LogServiceClient,
+        school_service_client::SchoolServiceClient, student_service_client::StudentServiceClient,
     },
 };
 use tokio::time::Instant;
@@ -65,6 +65,10 @@ impl Admin {
 
     pub fn imports(&self) -> ImportServiceClient<Line> {
         ImportServiceClient::new(self.line.clone())
+    }
+
+    pub fn log(&self) -> LogServiceClient<Line> {
+        LogServiceClient::new(self.line.clone())
     }
 
     /// Every school of the installation.

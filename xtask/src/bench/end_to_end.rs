@@ -65,6 +65,7 @@ async fn flow(bed: &Bed<'_>, schools: u32) -> Result<(f64, f64)> {
     stage.until_recorded(warm_up + total).await?;
     let per_s = total as f64 / begun.elapsed().as_secs_f64();
     let cpu_us = (usage::cpu_us(stage.pid)? - cpu) as f64 / total as f64;
+    stage.check_delivered(warm_up + total).await?;
     stage.clear(bed.folder).await?;
     Ok((per_s, cpu_us))
 }
