@@ -1,0 +1,5 @@
+//! The shell without Tauri, against real servers.
+
+mod provider;
+mod streams;
+mod support;
