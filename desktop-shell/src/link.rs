@@ -12,7 +12,7 @@ use rollcall_proto::{
     provider::v1::{GetServerInfoRequest, staff_service_client::StaffServiceClient},
     school::v1::{GetStatusRequest, receiver_service_client::ReceiverServiceClient},
 };
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use tokio::{sync::watch, time::timeout};
 use tonic::{
     Request, Response, Status, Streaming,
@@ -35,7 +35,7 @@ const RETRY: (Duration, Duration) = (Duration::from_millis(500), Duration::from_
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Who answers a service.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Target {
     /// The provider's server.

@@ -65,6 +65,8 @@ pub struct Streams {
 
 struct Open {
     window: String,
+    /// Not a stream of a server, but of ours, as long as the page lives.
+    page: bool,
     stop: CancellationToken,
 }
 
@@ -100,10 +102,10 @@ impl Streams {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         {
             let mut open = self.open.lock().expect("no holder of this lock panics");
-            if open.values().filter(|open| open.window == window).count() >= MAX_PER_WINDOW {
+            if open.values().filter(|open| open.window == window && !open.page).count() >= MAX_PER_WINDOW {
                 return Err(ShellError::new(ErrorCode::ResourceExhausted, "too many streams are open in this window"));
             }
-            open.insert(number, Open { window: window.to_owned(), stop: stop.clone() });
+            open.insert(number, Open { window: window.to_owned(), page: false, stop: stop.clone() });
         }
         let follow = Follow {
             links: self.links.clone(),
@@ -145,6 +147,22 @@ impl Streams {
             }
             keep
         });
+    }
+
+    /// A token that is cancelled with the window's page, for whatever tells that page something.
+    pub fn page(&self, window: &str) -> CancellationToken {
+        let stop = CancellationToken::new();
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        let mut open = self.open.lock().expect("no holder of this lock panics");
+        // A page asks for few of these; the newest ones count.
+        let held = open.iter().filter(|(_, open)| open.window == window && open.page).map(|(number, _)| *number);
+        if let (MAX_PER_WINDOW.., Some(oldest)) = (held.clone().count(), held.min())
+            && let Some(closed) = open.remove(&oldest)
+        {
+            closed.stop.cancel();
+        }
+        open.insert(number, Open { window: window.to_owned(), page: true, stop: stop.clone() });
+        stop
     }
 
     /// How many are open.

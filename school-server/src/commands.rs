@@ -155,7 +155,11 @@ async fn client(settings: Settings, data_dir: &DataDir) -> Result<(ReceiverClien
     }
 }
 
-async fn connect(address: &str, data_dir: &DataDir) -> Result<ReceiverClient, AppError> {
+/// A client of the receiver at this loopback address, with the folder's pairing token.
+///
+/// # Errors
+/// Where the token cannot be read or nobody answers.
+pub async fn connect(address: &str, data_dir: &DataDir) -> Result<ReceiverClient, AppError> {
     let path = data_dir.pairing_token_file();
     let denied = |error: &dyn std::fmt::Display| AppError::new(Kind::Denied, format!("{}: {error}", path.display()));
     let token = read_private(&path).map_err(|error| denied(&error))?;
