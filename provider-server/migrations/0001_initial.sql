@@ -127,7 +127,9 @@ CREATE TABLE codes (
     secret_id BYTEA,
     -- The installation token, sealed, while it may be asked for again.
     token_sealed BYTEA,
-    confirmed_ms BIGINT
+    confirmed_ms BIGINT,
+    -- What the confirm answered, so that a lost answer can be repeated.
+    start_after BIGINT
 );
 CREATE INDEX codes_by_school ON codes (school_id, created_ms);
 

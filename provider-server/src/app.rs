@@ -19,6 +19,7 @@ use crate::{
     data_dir::{self, Lock},
     exit::{Failure, INTERNAL},
     grpc::{self, Services, Sessions, auth::AuthLayer},
+    import::Importer,
     key_file::{self, write_private},
     metrics::Metrics,
     ops,
@@ -104,9 +105,12 @@ pub async fn start(config: Config, clock: Arc<dyn Clock>, entropy: Entropy) -> R
     let Workers { tester, vet_url } =
         workers::start_workers(&store, committed, &config, &[grpc, ops], &metrics, &stop.begun, &tasks);
     let sessions = Sessions::new(store.clone());
+    let importer = Importer::new(store.clone(), config.data_dir.clone(), stop.begun.clone(), tasks.clone());
+    importer.resume().await?;
     let services = Services {
         store: store.clone(),
         changes: ChangeQueue::start(store.clone()),
+        imports: importer,
         tester,
         vet_url,
         sessions: sessions.clone(),

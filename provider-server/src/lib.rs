@@ -12,6 +12,7 @@ pub mod engine;
 pub mod error;
 pub mod exit;
 pub mod grpc;
+pub mod import;
 mod key_file;
 mod key_rotation;
 pub mod logging;

@@ -46,7 +46,6 @@ pub fn start_workers(
 ) -> Workers {
     spawn(tasks, store, "housekeeping", keep_house(store.clone(), stopping.clone()));
     spawn(tasks, store, "sync", sync::run(store.clone(), stopping.clone()));
-    // WIRING: the import worker.
     let policy = Policy::new(config.allow_networks.clone());
     own_sockets.iter().for_each(|socket| policy.add_own_socket(*socket));
     if !config.allow_networks.is_empty() {

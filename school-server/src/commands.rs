@@ -155,10 +155,7 @@ async fn client(settings: Settings, data_dir: &DataDir) -> Result<(ReceiverClien
     }
 }
 
-/// A client of the receiver at this loopback address, with the folder's pairing token.
-///
-/// # Errors
-/// Where the token cannot be read or nobody answers.
+/// A client of the desk at this address, with the pairing token of the folder.
 pub async fn connect(address: &str, data_dir: &DataDir) -> Result<ReceiverClient, AppError> {
     let path = data_dir.pairing_token_file();
     let denied = |error: &dyn std::fmt::Display| AppError::new(Kind::Denied, format!("{}: {error}", path.display()));

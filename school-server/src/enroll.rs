@@ -62,7 +62,16 @@ pub async fn enroll(
     };
     let redeemed = redeem(&mut provider, code, &claim_key, host).await?;
     if redeemed.already_yours {
-        return already_yours(&status, redeemed);
+        let enrolled = already_yours(&status, &redeemed)?;
+        // The answer to the confirm was lost: what it said is still to be done.
+        let finish = InstallSecretRequest {
+            secret_id: redeemed.secret_id,
+            start_after_sequence: Some(redeemed.start_after_sequence),
+            ..InstallSecretRequest::default()
+        };
+        receiver.install_secret(finish).await?;
+        blocking(secret_store, SecretStore::forget_claim).await?;
+        return Ok(enrolled);
     }
     let text = Zeroizing::new(redeemed.secret.clone());
     let secret = SigningSecret::parse(&text)
@@ -185,8 +194,8 @@ async fn confirm(
 }
 
 /// A code that this installation confirmed before: right if the secret is in place, else lost for good.
-fn already_yours(status: &ReceiverStatus, redeemed: RedeemResponse) -> Result<Enrolled, AppError> {
-    if !status.fingerprints.contains(&redeemed.fingerprint) && !status.enrolled {
+fn already_yours(status: &ReceiverStatus, redeemed: &RedeemResponse) -> Result<Enrolled, AppError> {
+    if !status.fingerprints.contains(&redeemed.fingerprint) {
         let words =
             "this installation confirmed the code before, but its secret is gone: ask the provider for a new code";
         return Err(AppError::new(Kind::BadData, words).because("secret_gone"));
@@ -194,7 +203,7 @@ fn already_yours(status: &ReceiverStatus, redeemed: RedeemResponse) -> Result<En
     Ok(Enrolled {
         school_name: status.school_name.clone(),
         school_sourced_id: status.school_sourced_id.clone(),
-        fingerprint: status.fingerprints.first().cloned().unwrap_or_default(),
+        fingerprint: redeemed.fingerprint.clone(),
         already_yours: true,
     })
 }

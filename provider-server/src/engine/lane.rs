@@ -14,7 +14,7 @@ use crate::{
         breaker::{Breaker, Health},
         connection::{Connection, ConnectionState, StoredConnection},
         delivery::{NewDelivery, Trigger, reason, state},
-        outcome::Outcome,
+        outcome::{FailureKind, Outcome},
         settlement::{Attempted, Fate, Settlement, settle},
     },
     store::deliveries::OpenPage,
@@ -95,6 +95,8 @@ pub struct Lane {
     generation: u64,
     ready: BTreeMap<u64, Message>,
     timers: BTreeMap<(i64, u64), Message>,
+    /// Refused in every probe that they had: the student's later ones have their turn before them.
+    passed: BTreeMap<u64, Message>,
     students: HashMap<StudentId, Student>,
     claims: HashMap<u64, Claim>,
     /// Claims that a reload met: their rows are read again once they are recorded.
@@ -124,6 +126,7 @@ impl Lane {
             generation: 0,
             ready: BTreeMap::new(),
             timers: BTreeMap::new(),
+            passed: BTreeMap::new(),
             students: HashMap::new(),
             claims: HashMap::new(),
             suspects: Vec::new(),
@@ -214,6 +217,10 @@ impl Lane {
     fn admit(&mut self, message: Message, now_ms: i64) {
         self.size_bytes += message.size_bytes();
         self.messages += 1;
+        self.place(message, now_ms);
+    }
+
+    fn place(&mut self, message: Message, now_ms: i64) {
         let Some(student) = self.students.get_mut(&message.student) else {
             self.students.insert(message.student, Student { head: message.sequence, waiting: BTreeMap::new() });
             return self.schedule(message, now_ms);
@@ -287,6 +294,7 @@ impl Lane {
 
     fn holds(&self, message: &Message) -> bool {
         self.claims.contains_key(&message.sequence)
+            || self.passed.contains_key(&message.sequence)
             || self.students.get(&message.student).is_some_and(|student| {
                 student.head == message.sequence || student.waiting.contains_key(&message.sequence)
             })
@@ -306,6 +314,7 @@ impl Lane {
     pub fn forget_waiting(&mut self) {
         self.ready.clear();
         self.timers.clear();
+        self.passed.clear();
         let claims = &self.claims;
         self.students.retain(|_, student| {
             student.waiting.clear();
@@ -405,13 +414,17 @@ impl Lane {
         message.trigger = Trigger::Automatic;
         let (sequence, student) = (message.sequence, message.student);
         let after = match settled.fate {
-            Fate::Delivered => After::Done,
+            Fate::Delivered => {
+                self.return_passed(student, sequence, now_ms);
+                After::Done
+            }
             Fate::Retry(at_ms) => {
                 message.due_ms = at_ms;
                 After::Again(message)
             }
             Fate::Parked(reason::CONNECTION_DOWN) if claimed.is_trial && !went_down => {
                 message.due_ms = 0;
+                message.refused_probes += u32::from(outcome.kind() == Some(FailureKind::Message));
                 After::Probe(message)
             }
             Fate::Parked(reason::CONNECTION_DOWN) | Fate::Held => After::Backlog,
@@ -420,7 +433,7 @@ impl Lane {
                 After::Done
             }
         };
-        if matches!(after, After::Done | After::Backlog) {
+        if matches!(after, After::Done) {
             self.release(student, now_ms);
         }
         self.claims.insert(sequence, Claim::Settled(after));
@@ -460,34 +473,76 @@ impl Lane {
         let suspect = self.suspects.iter().position(|suspect| *suspect == sequence);
         if let Some(index) = suspect {
             self.suspects.swap_remove(index);
-            self.read_again_from(sequence);
         }
         let down = self.breaker.health == Health::Down;
         let message = match after {
-            After::Done => return,
-            After::Backlog => return self.read_again_from(sequence),
-            After::Again(message) if !down => message,
-            After::Probe(message) => message,
-            After::Again(_) => {
-                // The connection went down meanwhile: it rests like the others.
-                self.rest_from_on(sequence);
-                self.read_again_from(sequence);
-                return self.release(student, now_ms);
+            After::Done => {
+                if suspect.is_some() {
+                    // It may have been asked for once more.
+                    self.read_again_from(sequence);
+                }
+                return;
             }
+            After::Again(_) if lost => return self.release(student, now_ms),
+            After::Again(message) if !down => Some(message),
+            After::Probe(message) => Some(message),
+            After::Again(_) | After::Backlog => None,
         };
-        if lost || suspect.is_some() {
-            return self.release(student, now_ms);
-        }
-        if !self.is_open(now_ms) {
-            if self.is_resting() {
-                self.rest_from_on(sequence);
+        match message {
+            Some(message) if suspect.is_none() && self.is_open(now_ms) => {
+                self.size_bytes += message.size_bytes();
+                self.messages += 1;
+                if down { self.schedule_probe(message, now_ms) } else { self.schedule(message, now_ms) }
             }
-            self.read_again_from(sequence);
+            _ => {
+                // Its row is open, and not in memory: the student's later ones are read again behind it.
+                if self.is_resting() {
+                    self.rest_from_on(sequence);
+                }
+                self.forget_student(student);
+                self.read_again_from(sequence);
+            }
+        }
+    }
+
+    /// A message that is always refused must not keep its student's later ones from proving that the connection works.
+    fn schedule_probe(&mut self, message: Message, now_ms: i64) {
+        let most = self.connection.as_ref().map_or(0, |connection| connection.retry.max_tries);
+        let student = message.student;
+        let has_later = self.students.get(&student).is_some_and(|entry| !entry.waiting.is_empty());
+        if message.refused_probes >= most && has_later {
+            self.passed.insert(message.sequence, message);
             return self.release(student, now_ms);
         }
-        self.size_bytes += message.size_bytes();
-        self.messages += 1;
         self.schedule(message, now_ms);
+        if !has_later {
+            let again = self.passed.extract_if(.., |_, passed| passed.student == student);
+            for (_, passed) in again.collect::<Vec<_>>() {
+                self.place(passed, now_ms);
+            }
+        }
+    }
+
+    /// The connection works: what was passed has its turn again, unless a later one of its student just arrived, which
+    /// supersedes it.
+    fn return_passed(&mut self, student: StudentId, delivered: u64, now_ms: i64) {
+        for (sequence, passed) in std::mem::take(&mut self.passed) {
+            if passed.student == student && sequence < delivered {
+                self.messages -= 1;
+                self.size_bytes -= passed.size_bytes();
+                self.has_parked_alone = true;
+            } else {
+                self.place(passed, now_ms);
+            }
+        }
+    }
+
+    fn forget_student(&mut self, student: StudentId) {
+        let Some(entry) = self.students.remove(&student) else { return };
+        for message in entry.waiting.values() {
+            self.messages -= 1;
+            self.size_bytes -= message.size_bytes();
+        }
     }
 
     /// When something is due next, Unix ms; `None` where only an event from outside moves it.

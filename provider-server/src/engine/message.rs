@@ -43,6 +43,8 @@ pub struct Message {
     pub due_ms: i64,
     /// When it was first tried; 0 where it never was.
     pub first_try_ms: i64,
+    /// Probes of a connection that is down that this message was refused in.
+    pub refused_probes: u32,
 }
 
 impl Message {
@@ -60,6 +62,7 @@ impl Message {
             trigger: Trigger::Automatic,
             due_ms: 0,
             first_try_ms: 0,
+            refused_probes: 0,
         }
     }
 

@@ -61,12 +61,14 @@ impl AuditService for AuditApi {
         request: Request<pb::VerifyAuditRequest>,
     ) -> Result<Response<pb::VerifyAuditResponse>, Status> {
         let scope = caller(&request)?.scope;
-        let sees = |chain: &str| match chain.parse() {
+        let sees = move |chain: &str| match chain.parse() {
             Ok(district) => scope.includes_district(district),
             Err(_) => scope == Scope::Installation,
         };
-        let verified = async { audit::verify_chains(&mut self.store.reader().await?, self.store.shared(), sees).await };
-        let verdict = verified.await.map_err(to_status)?;
+        let store = self.store.clone();
+        // A task of its own: a caller that goes away must not leave the snapshot open.
+        let verified = tokio::spawn(async move { audit::verify_now(&store, sees).await });
+        let verdict = verified.await.unwrap_or(Err(StoreError::Stopping)).map_err(to_status)?;
         Ok(Response::new(pb::VerifyAuditResponse {
             intact: verdict.first_break.is_none(),
             entries: verdict.entries,

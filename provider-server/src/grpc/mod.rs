@@ -4,7 +4,14 @@
 mod audit;
 pub mod auth;
 mod convert;
+mod districts;
+mod enrollment;
+mod imports;
+mod link;
+mod link_log;
 mod log;
+mod school_view;
+mod schools;
 mod sessions;
 mod staff;
 pub mod status;
@@ -13,14 +20,18 @@ mod students;
 use std::{path::PathBuf, sync::Arc};
 
 use rollcall_proto::provider::v1::{
-    audit_service_server::AuditServiceServer, log_service_server::LogServiceServer,
-    staff_service_server::StaffServiceServer, student_service_server::StudentServiceServer,
+    audit_service_server::AuditServiceServer, district_service_server::DistrictServiceServer,
+    enrollment_service_server::EnrollmentServiceServer, import_service_server::ImportServiceServer,
+    log_service_server::LogServiceServer, school_link_service_server::SchoolLinkServiceServer,
+    school_service_server::SchoolServiceServer, staff_service_server::StaffServiceServer,
+    student_service_server::StudentServiceServer,
 };
 use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 
 use crate::{
     error::Refusal,
+    import::Importer,
     model::connection_test::ConnectionTester,
     passwords::Passwords,
     store::{Store, changes::ChangeQueue},
@@ -39,6 +50,8 @@ pub struct Services {
     pub store: Store,
     /// The door for changes of students.
     pub changes: ChangeQueue,
+    /// Works on imports.
+    pub imports: Importer,
     /// Tries connections.
     pub tester: Arc<dyn ConnectionTester>,
     /// The egress policy.
@@ -62,7 +75,12 @@ pub fn routes(services: &Services) -> Routes {
     let students = students::Students { store: services.store.clone(), changes: services.changes.clone() };
     // One line for each service.
     Routes::default()
+        .add_service(DistrictServiceServer::new(districts::DistrictApi::new(services.clone())))
+        .add_service(SchoolServiceServer::new(schools::SchoolApi::new(services.clone())))
+        .add_service(EnrollmentServiceServer::new(enrollment::EnrollmentApi::new(services.clone())))
+        .add_service(SchoolLinkServiceServer::new(link::LinkApi::new(services.clone())))
         .add_service(StudentServiceServer::new(students))
+        .add_service(ImportServiceServer::new(imports::ImportApi::new(services.clone())))
         .add_service(StaffServiceServer::new(staff::StaffApi::new(services.clone())))
         .add_service(AuditServiceServer::new(audit::AuditApi { store: services.store.clone() }))
         .add_service(LogServiceServer::new(log::LogApi::new(services.clone())))

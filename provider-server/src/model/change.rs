@@ -42,6 +42,8 @@ pub enum ChangeAct {
     Transfer { from: String, to: String, date: Option<Date>, reason: Option<String> },
     /// Marks for deletion.
     Delete,
+    /// Writes a state that the record had before, as it was, as the undo of an import does.
+    Restore(Box<StudentFields>, Status),
 }
 
 impl ChangeAct {
@@ -53,13 +55,16 @@ impl ChangeAct {
             Self::Withdraw { .. } => "student.withdraw",
             Self::Transfer { .. } => "student.transfer",
             Self::Delete => "student.delete",
+            Self::Restore(..) => "student.restore",
         }
     }
 
     /// The schools that the act names, for looking them up.
     pub fn schools(&self) -> Vec<&str> {
         match self {
-            Self::Put(fields) => fields.enrollments.iter().map(|e| e.school.as_str()).collect(),
+            Self::Put(fields) | Self::Restore(fields, _) => {
+                fields.enrollments.iter().map(|e| e.school.as_str()).collect()
+            }
             Self::Enroll { school, .. } | Self::Withdraw { school, .. } => vec![school],
             Self::Transfer { from, to, .. } => vec![from, to],
             Self::Delete => vec![],
@@ -140,6 +145,15 @@ pub fn next(before: Option<&Student>, request: ChangeRequest, birth_date: bool) 
             let mut after = existing()?;
             after.status = Status::ToBeDeleted;
             return Ok(after);
+        }
+        ChangeAct::Restore(fields, status) => {
+            let mut after = Student { status, fields: *fields, ..existing()? };
+            // What the district does not keep any more does not come back.
+            after.fields.birth_date = after.fields.birth_date.filter(|_| birth_date);
+            if status == Status::ToBeDeleted {
+                return Ok(after);
+            }
+            after
         }
     };
     after.fields.normalise_and_check(birth_date)?;

@@ -93,6 +93,7 @@ codes! {
 
     ColumnIgnored "column.ignored" "the column holds values that are never stored; it was ignored" "leave the column blank";
     FileIgnored "file.ignored" "birth dates are not switched on for this district; the file was not read" "leave it out of the export";
+    RecordRefused "record.refused" "the record is refused" "correct the row, or the record that is there";
     More "problems.more" "there are more problems of this kind than are listed" "correct the listed ones first";
 }
 

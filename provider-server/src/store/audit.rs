@@ -8,7 +8,7 @@ use rollcall_proto::id::DistrictId;
 use sha2::Sha256;
 
 use super::{
-    Conn, Row, Shared, StoreError, Tx, Value,
+    Conn, Row, Shared, Store, StoreError, Tx, Value,
     keys::{KeyCache, derive_mac_key},
 };
 
@@ -127,12 +127,17 @@ pub async fn verify(conn: &mut Conn, shared: &Shared) -> Result<Verdict, StoreEr
     verify_chains(conn, shared, |_| true).await
 }
 
-/// The same for the chains that the caller may see.
-pub async fn verify_chains(
-    conn: &mut Conn,
-    shared: &Shared,
-    sees: impl Fn(&str) -> bool,
-) -> Result<Verdict, StoreError> {
+/// The same beside a running server, for the chains that the caller may see: over one snapshot, so that what is appended
+/// meanwhile is no break. Must run to its end: see [`Conn::end_snapshot`].
+pub async fn verify_now(store: &Store, sees: impl Fn(&str) -> bool) -> Result<Verdict, StoreError> {
+    let mut conn = store.reader().await?;
+    conn.begin_snapshot().await?;
+    let verdict = verify_chains(&mut conn, store.shared(), sees).await;
+    conn.end_snapshot().await?;
+    verdict
+}
+
+async fn verify_chains(conn: &mut Conn, shared: &Shared, sees: impl Fn(&str) -> bool) -> Result<Verdict, StoreError> {
     let key = derive_mac_key(&shared.keys.get(conn, SCOPE).await?, "audit rows");
     let mut verdict = Verdict { entries: 0, first_break: None };
     let sql = "SELECT chain FROM audit_heads UNION SELECT DISTINCT chain FROM audit ORDER BY 1";

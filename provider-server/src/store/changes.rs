@@ -48,7 +48,10 @@ pub async fn apply(tx: &mut Tx<'_>, calls: Vec<(Origin, Vec<ChangeRequest>)>) ->
             });
             outcomes.push(apply_one(tx, &mut batch, &origin, request, idempotency).await?);
         }
-        batch.audit_call(&origin, &outcomes);
+        // A run has an audit row of its own, whatever the number of its batches.
+        if origin.run.is_none() {
+            batch.audit_call(&origin, &outcomes);
+        }
         answers.push(outcomes);
     }
     batch.write(tx).await?;

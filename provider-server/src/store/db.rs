@@ -385,6 +385,17 @@ impl Conn {
         }
     }
 
+    /// Starts a read transaction: all that is read until its end is of one moment.
+    pub(super) async fn begin_snapshot(&mut self) -> Result<(), StoreError> {
+        self.execute("BEGIN", vec![]).await.map(drop)
+    }
+
+    /// Ends it. It must be reached, or the connection goes back to the pool with an open transaction: the caller runs in
+    /// a task of its own, which nobody cancels.
+    pub(super) async fn end_snapshot(&mut self) -> Result<(), StoreError> {
+        self.execute("COMMIT", vec![]).await.map(drop)
+    }
+
     /// Whether the connection still answers.
     pub async fn ping(&mut self) -> Result<(), StoreError> {
         Ok(self.inner.ping().await?)

@@ -130,6 +130,7 @@ pub async fn rest_waiting(
     tx.conn
         .execute(
             "UPDATE events SET state = $4, reason = $5, due_ms = 0,
+                automatic_tries = CASE WHEN $4 = 'parked' THEN 0 ELSE automatic_tries END,
                 was_parked = CASE WHEN $4 = 'parked' THEN 1 ELSE was_parked END,
                 settled_ms = CASE WHEN $4 = 'pending' THEN NULL ELSE $6 END
              WHERE school_id = $1 AND sequence >= $2 AND sequence <= $3 AND state IN ('pending', 'parked', 'held')

@@ -2,7 +2,7 @@
 
 use rollcall_proto::id::SchoolId;
 
-use super::{Committed, Store, StoreError, Tx, limits, staff};
+use super::{Committed, Store, StoreError, Tx, codes, imports, limits, school_connection::NO_SECRET, staff};
 
 /// Old sessions and limits are deleted every this many rounds.
 const PURGE_EVERY: u64 = 600;
@@ -14,13 +14,15 @@ pub async fn round(store: &Store, round: u64) -> Result<(), StoreError> {
     let due = {
         let sql = "SELECT 1 FROM schools WHERE state = 'paused' AND paused_until_ms <= $1
                    UNION ALL SELECT 1 FROM secrets WHERE state = 'retiring' AND expires_ms <= $1 LIMIT 1";
-        store.reader().await?.query_optional(sql, vec![now_ms.into()]).await?.is_some()
+        let mut conn = store.reader().await?;
+        conn.query_optional(sql, vec![now_ms.into()]).await?.is_some() || codes::any_expired(&mut conn, now_ms).await?
     };
     if due {
         store.act(|tx| Box::pin(end_due(tx))).await?;
     }
     if round.is_multiple_of(PURGE_EVERY) {
         store.act(|tx| Box::pin(purge(tx))).await?;
+        store.act(|tx| Box::pin(imports::undoing::purge(tx))).await?;
     }
     Ok(())
 }
@@ -29,13 +31,17 @@ async fn end_due(tx: &mut Tx<'_>) -> Result<(), StoreError> {
     let resumed = tx
         .conn
         .query(
-            "UPDATE schools SET state = 'active', reason = '', paused_until_ms = NULL,
-                connection_version = connection_version + 1
+            "UPDATE schools SET paused_until_ms = NULL,
+                state = CASE WHEN EXISTS (SELECT 1 FROM secrets s WHERE s.school_id = schools.school_id AND
+                    (s.state = 'active' OR (s.state = 'retiring' AND s.expires_ms > $1))) THEN 'active' ELSE 'revoked' END,
+                reason = CASE WHEN EXISTS (SELECT 1 FROM secrets s WHERE s.school_id = schools.school_id AND
+                    (s.state = 'active' OR (s.state = 'retiring' AND s.expires_ms > $1))) THEN '' ELSE $3 END
              WHERE school_id IN (SELECT school_id FROM schools WHERE state = 'paused' AND paused_until_ms <= $1 LIMIT $2)
              RETURNING school_id",
-            vec![tx.now_ms.into(), MAX_SCHOOLS.into()],
+            vec![tx.now_ms.into(), MAX_SCHOOLS.into(), NO_SECRET.into()],
         )
         .await?;
+    codes::end_expired(tx, MAX_SCHOOLS).await?;
     // An ended secret leaves nothing behind but its fingerprint.
     let ended = tx
         .conn

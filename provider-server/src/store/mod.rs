@@ -5,17 +5,25 @@
 
 pub mod audit;
 pub mod changes;
+pub mod codes;
 pub mod connections;
 pub mod db;
 pub mod deliveries;
+pub mod districts;
+pub mod enrollment;
 pub mod housekeeping;
+pub mod imports;
 pub mod keys;
 pub mod limits;
 pub mod log;
 pub mod meta;
 pub mod record;
 pub mod roster;
+pub mod rotation;
+pub mod school_connection;
+pub mod schools;
 pub mod scope;
+pub mod secrets;
 pub mod staff;
 pub mod student_doc;
 pub mod students;

@@ -269,7 +269,8 @@ async fn insert_attempts(
     Ok(())
 }
 
-/// Where a later version of a student arrived, an earlier one that is parked alone is superseded.
+/// Where a later version of a student arrived, an earlier one that is parked is superseded: most often one that is parked
+/// alone.
 async fn supersede(tx: &mut Tx<'_>, batch: &RecordBatch) -> Result<(), StoreError> {
     let mut values: Vec<Value> = Vec::new();
     for school in batch.schools.iter().filter(|school| school.supersedes) {
@@ -285,7 +286,7 @@ async fn supersede(tx: &mut Tx<'_>, batch: &RecordBatch) -> Result<(), StoreErro
         .insert_many(
             "UPDATE events SET state = 'superseded', reason = 'later_version_delivered', settled_ms = v.column4 FROM (",
             ") AS v WHERE events.school_id = v.column1 AND events.student_id = v.column2
-                AND events.sequence < v.column3 AND events.state = 'parked' AND events.reason <> 'connection_down'",
+                AND events.sequence < v.column3 AND events.state = 'parked'",
             4,
             values,
         )

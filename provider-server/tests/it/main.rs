@@ -5,4 +5,5 @@ mod engine;
 mod golden;
 mod log;
 mod oneroster;
+mod platform;
 mod support;

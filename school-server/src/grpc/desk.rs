@@ -101,10 +101,17 @@ impl Desk {
     pub async fn install(&self, request: InstallSecretRequest) -> Result<(), Status> {
         let _one_at_a_time = self.installing.lock().await;
         let invalid = |field: &str, words: &str| Status::invalid_argument(format!("{field}: {words}"));
-        let secret = Zeroizing::new(request.secret);
-        let secret = SigningSecret::parse(&secret).map_err(|e| invalid("secret", &e.to_string()))?;
         let held = self.keys.get();
         let held = held.as_ref().map(|keys| &keys.enrollment);
+        let secret = Zeroizing::new(request.secret);
+        let new = if secret.is_empty() {
+            let known = held.and_then(|held| held.secrets.iter().find(|known| known.id == request.secret_id));
+            let known = known.ok_or_else(|| Status::failed_precondition("the receiver does not hold this secret"))?;
+            KeptSecret { retires_at_ms: None, ..known.clone() }
+        } else {
+            let secret = SigningSecret::parse(&secret).map_err(|e| invalid("secret", &e.to_string()))?;
+            KeptSecret { id: request.secret_id, secret, retires_at_ms: None }
+        };
         let digest_key = match (request.digest_key.len(), held) {
             (0, Some(held)) => held.digest_key.clone(),
             _ => {
@@ -133,7 +140,6 @@ impl Desk {
             .await
             .map_err(Status::failed_precondition)?;
         let previous_until_ms = request.previous_until.map(unix_ms);
-        let new = KeptSecret { id: request.secret_id, secret, retires_at_ms: None };
         let held = held.map(|held| held.secrets.as_slice()).unwrap_or_default();
         let secrets = merged_secrets(new, held, request.keep_previous, previous_until_ms, self.clock.now_ms());
         let enrollment = Enrollment { secrets, digest_key, installation_token, identity };

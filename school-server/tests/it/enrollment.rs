@@ -45,6 +45,7 @@ struct Provider {
     state: Arc<Mutex<State>>,
     /// Answers of Redeem that get lost on the way.
     lose: Arc<AtomicU32>,
+    lose_confirms: Arc<AtomicU32>,
     redeems: Arc<AtomicU32>,
 }
 
@@ -85,7 +86,13 @@ impl EnrollmentService for Provider {
             return Err(Status::unavailable("the answer was lost"));
         }
         if state.confirmed {
-            return Ok(Response::new(RedeemResponse { already_yours: true, ..RedeemResponse::default() }));
+            return Ok(Response::new(RedeemResponse {
+                already_yours: true,
+                fingerprint: secret().fingerprint(),
+                secret_id: "sec_1".into(),
+                start_after_sequence: 40,
+                ..RedeemResponse::default()
+            }));
         }
         Ok(Response::new(RedeemResponse {
             secret: secret().reveal().to_string(),
@@ -99,6 +106,7 @@ impl EnrollmentService for Provider {
             fingerprint: secret().fingerprint(),
             already_yours: false,
             secret_id: "sec_1".into(),
+            start_after_sequence: 0,
         }))
     }
 
@@ -109,6 +117,9 @@ impl EnrollmentService for Provider {
             return Err(Status::permission_denied("not the one that redeemed"));
         }
         state.confirmed = true;
+        if self.lose_confirms.load(Ordering::SeqCst) > 0 {
+            return Err(Status::unavailable("the answer was lost"));
+        }
         Ok(Response::new(ConfirmResponse { start_after_sequence: 40 }))
     }
 }
@@ -208,6 +219,19 @@ fn code_becomes_a_stored_confirmed_secret_and_is_never_shown() {
 
     let again = setup.enroll(&setup.code);
     assert_eq!(again.status.code(), Some(65), "the claim key is gone, so this is somebody else to the provider");
+}
+
+#[test]
+fn a_lost_answer_to_the_confirm_is_made_good_by_the_next_run() {
+    let setup = Setup::new();
+    setup.provider.lose_confirms.store(1, Ordering::SeqCst);
+    assert_eq!(setup.enroll(&setup.code).status.code(), Some(69));
+    assert_eq!(setup.status()["contiguousSequence"], 0, "nobody said where the window begins");
+    let again = setup.enroll(&setup.code);
+    assert!(again.status.success(), "{}", String::from_utf8_lossy(&again.stderr));
+    let status = setup.status();
+    assert_eq!((&status["enrolled"], &status["contiguousSequence"]), (&true.into(), &40.into()));
+    assert_eq!(status["fingerprints"], serde_json::json!([secret().fingerprint()]));
 }
 
 #[test]

@@ -24,6 +24,7 @@ use provider_server::{
         tester::Tester,
     },
     metrics::Metrics,
+    model::change::ChangeAct,
     sealing::Place,
     store::{
         Committed,
@@ -38,7 +39,7 @@ use rollcall_proto::{
 use tokio::{net::TcpListener, sync::Notify, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
-use crate::support::{START_MS, TestStore, origin, put};
+use crate::support::{START_MS, TestStore, origin, put, request};
 
 /// Nothing that a test waits for takes longer.
 const LIMIT: Duration = Duration::from_secs(20);
@@ -133,10 +134,9 @@ async fn answer(State(inner): State<Arc<Inner>>, headers: HeaderMap, body: Bytes
         got.push(received.clone());
         got.len() - 1
     };
-    let script = inner.script.lock().expect("not poisoned").clone();
-    let response = script(number, &received);
     inner.came.notify_waiters();
-    response
+    let script = inner.script.lock().expect("not poisoned").clone();
+    script(number, &received)
 }
 
 /// How a school is tried: in ms, so that a test takes no time.
@@ -289,6 +289,24 @@ impl Rig {
         let stopping = CancellationToken::new();
         let running = tokio::spawn(engine.run(committed, stopping.clone()));
         self.engine = Some((running, stopping));
+    }
+
+    /// Deletes a student.
+    pub async fn delete(&self, student: &str) {
+        let request = request(self.district, student, ChangeAct::Delete);
+        self.queue.submit(origin(), vec![request]).await.expect("stored").remove(0).expect("accepted");
+    }
+
+    /// Begins to stop the machine, without waiting for its end.
+    pub fn begin_stop(&mut self) -> JoinHandle<()> {
+        let (running, stopping) = self.engine.take().expect("runs");
+        stopping.cancel();
+        running
+    }
+
+    /// Waits for the end of a stop.
+    pub async fn end_stop(&self, running: JoinHandle<()>) {
+        tokio::time::timeout(LIMIT, running).await.expect("drains in time").expect("does not panic");
     }
 
     /// Stops the machine as SIGTERM does.

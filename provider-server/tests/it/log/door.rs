@@ -8,6 +8,7 @@ use provider_server::{
         self, Services, Sessions,
         auth::{AuthLayer, Checked},
     },
+    import::Importer,
     metrics::Metrics,
     model::{
         access::Role,
@@ -28,7 +29,7 @@ use rollcall_proto::{
     id::{DistrictId, SchoolId},
     provider::v1::log_service_client::LogServiceClient,
 };
-use tokio_util::sync::CancellationToken;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tonic::{
     Request, Status,
     metadata::{Ascii, MetadataValue},
@@ -81,6 +82,7 @@ impl Door {
         let services = Services {
             store: test.store.clone(),
             changes: changes.clone(),
+            imports: Importer::new(test.store.clone(), test.folder().to_owned(), stopping.clone(), TaskTracker::new()),
             tester: Arc::new(NoTester),
             vet_url: Arc::new(|_| Err(Refusal::precondition("not here"))),
             sessions: sessions.clone(),

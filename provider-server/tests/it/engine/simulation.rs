@@ -1,0 +1,596 @@
+//! The scheduler in virtual time: flapping receivers, poisoned messages, staff who pause, edit and resend, kills at any
+//! moment. The database is a model in memory, with the same guards as the real one. Every message ends in a legal state,
+//! and no student's messages overtake each other (P2, P3).
+
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+
+use bytes::Bytes;
+use provider_server::{
+    clock::Entropy,
+    engine::{
+        message::Claimed,
+        scheduler::{Limits, PageRequest, Recording, RestRequest, Scheduler},
+    },
+    model::{
+        breaker::{Breaker, Health},
+        connection::{Connection, ConnectionState, LiveSecret, StoredConnection},
+        delivery::{NewDelivery, Trigger, reason, state},
+        outcome::{Cause, FailureKind, Outcome},
+        retry::RetryPolicy,
+    },
+    store::{
+        deliveries::{OpenDelivery, OpenPage},
+        record::{Lost, RecordBatch},
+    },
+};
+use rollcall_proto::{
+    id::{EventId, SchoolId, SecretId, StudentId},
+    webhook::{event::EventType, signature::SigningSecret},
+};
+
+const START_MS: i64 = 1_000_000;
+const SCHOOLS: usize = 3;
+const STUDENTS: u64 = 6;
+const MESSAGES: usize = 150;
+/// Trouble ends here; after it everything must settle by itself.
+const PEACE_MS: i64 = START_MS + 600_000;
+const END_MS: i64 = PEACE_MS + 48 * 3_600_000;
+/// Steps of one run; more mean that it never comes to rest.
+const MAX_STEPS: usize = 200_000;
+
+#[derive(Clone)]
+struct Row {
+    student: StudentId,
+    event: EventId,
+    state: &'static str,
+    reason: &'static str,
+    tries: u32,
+    automatic_tries: u32,
+    due_ms: i64,
+    trigger: Trigger,
+    first_try_ms: i64,
+    was_resent: bool,
+}
+
+impl Row {
+    fn is_open(&self) -> bool {
+        [state::PENDING, state::PARKED, state::HELD].contains(&self.state)
+    }
+
+    fn is_parked_alone(&self) -> bool {
+        self.state == state::PARKED && self.reason != reason::CONNECTION_DOWN
+    }
+}
+
+/// A school's row, its events, and how its system does just now.
+struct School {
+    id: SchoolId,
+    version: u64,
+    state: ConnectionState,
+    health: Health,
+    retry_at_ms: i64,
+    probe_wait_ms: u64,
+    last_delivered_ms: i64,
+    log_sequence: u64,
+    rows: BTreeMap<u64, Row>,
+    mood: Mood,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Mood {
+    Fine,
+    Refusing,
+    Hanging,
+    Troubled,
+    Busy,
+    Gone,
+    Flaky,
+}
+
+enum Committed {
+    Deliveries(Vec<NewDelivery>),
+    Connection(SchoolId),
+    Reload(SchoolId),
+}
+
+enum Event {
+    Sent(Box<Claimed>, Outcome),
+    PageSnapshot(PageRequest),
+    PageRead(PageRequest, OpenPage),
+    ConnectionRead(SchoolId),
+    RecordCommit(Recording),
+    Recorded(Recording, Vec<Lost>),
+    RestCommit(RestRequest),
+    Rested(RestRequest, Option<u64>),
+    Committed,
+    World,
+}
+
+struct World {
+    random: Entropy,
+    now_ms: i64,
+    schools: Vec<School>,
+    machine: Scheduler,
+    /// By time and number, so that equal times keep their order.
+    events: BTreeMap<(i64, u64), Event>,
+    number: u64,
+    handed: VecDeque<Committed>,
+    recording: bool,
+    /// In flight or settled and not recorded, by school and student.
+    claimed: HashMap<(usize, StudentId), u64>,
+    settled: HashSet<(usize, u64)>,
+    under_way: HashMap<usize, u32>,
+    /// Refused in a probe: later ones may pass them.
+    refused: HashSet<(usize, u64)>,
+    made: usize,
+    kills: usize,
+}
+
+impl World {
+    fn new(seed: u64) -> Self {
+        let random = Entropy::seeded(seed);
+        let schools = (0..SCHOOLS).map(|_| School {
+            id: SchoolId::new(START_MS, random.bytes()),
+            version: 1,
+            state: ConnectionState::Active,
+            health: Health::Ok,
+            retry_at_ms: 0,
+            probe_wait_ms: 0,
+            last_delivered_ms: 0,
+            log_sequence: 0,
+            rows: BTreeMap::new(),
+            mood: Mood::Fine,
+        });
+        let mut world = Self {
+            schools: schools.collect(),
+            random,
+            now_ms: START_MS,
+            machine: Scheduler::new(limits()),
+            events: BTreeMap::new(),
+            number: 0,
+            handed: VecDeque::new(),
+            recording: false,
+            claimed: HashMap::new(),
+            settled: HashSet::new(),
+            under_way: HashMap::new(),
+            refused: HashSet::new(),
+            made: 0,
+            kills: 0,
+        };
+        world.start();
+        world.later(0, Event::World);
+        world
+    }
+
+    fn below(&self, end: u64) -> u64 {
+        (self.random.unit() * end as f64) as u64
+    }
+
+    fn chance(&self, percent: u64) -> bool {
+        self.below(100) < percent
+    }
+
+    fn later(&mut self, wait_ms: i64, event: Event) {
+        self.number += 1;
+        self.events.insert((self.now_ms + wait_ms, self.number), event);
+    }
+
+    fn soon(&mut self, event: Event) {
+        let wait_ms = self.below(20) as i64;
+        self.later(wait_ms, event);
+    }
+
+    fn start(&mut self) {
+        self.machine = Scheduler::new(limits());
+        for index in 0..self.schools.len() {
+            let stored = self.stored(index);
+            self.machine.set_connection(stored, self.now_ms);
+        }
+    }
+
+    fn index(&self, school: SchoolId) -> usize {
+        self.schools.iter().position(|known| known.id == school).expect("a known school")
+    }
+
+    fn stored(&self, index: usize) -> StoredConnection {
+        let school = &self.schools[index];
+        let secret = LiveSecret {
+            id: SecretId::new(START_MS, [1; 10]),
+            fingerprint: "six words".into(),
+            secret: SigningSecret::from_bytes(&[1; 32]).expect("32 bytes"),
+            expires_ms: None,
+        };
+        let connection = Connection {
+            school: school.id,
+            version: school.version,
+            state: school.state,
+            url: "https://school.example/hook".parse().expect("an address"),
+            retry: RetryPolicy { max_tries: 3, delays_ms: vec![1_000, 5_000], probe_ms: 10_000 },
+            timeout_ms: 2_000,
+            max_in_flight: 4,
+            secrets: vec![secret],
+        };
+        StoredConnection {
+            connection: connection.into(),
+            breaker: Breaker::stored(school.health, school.retry_at_ms, school.probe_wait_ms, school.last_delivered_ms),
+            has_parked_alone: school.rows.values().any(Row::is_parked_alone),
+        }
+    }
+
+    fn run(&mut self) {
+        for _ in 0..MAX_STEPS {
+            self.act();
+            let next_event = self.events.first_key_value().map(|((at_ms, _), _)| *at_ms);
+            let next_due = self.machine.next_due_ms();
+            let Some(next_ms) = [next_event, next_due].into_iter().flatten().min() else { return };
+            if next_ms > END_MS {
+                return;
+            }
+            self.now_ms = next_ms.max(self.now_ms);
+            while let Some(entry) = self.events.first_entry() {
+                if entry.key().0 > self.now_ms {
+                    break;
+                }
+                let event = entry.remove();
+                self.happen(event);
+            }
+        }
+        panic!("it never comes to rest");
+    }
+
+    /// Steps the machine and does what it asks.
+    fn act(&mut self) {
+        let actions = self.machine.step(self.now_ms, false);
+        for claimed in actions.claims {
+            self.send(claimed);
+        }
+        for request in actions.pages {
+            self.soon(Event::PageSnapshot(request));
+        }
+        for school in actions.connections {
+            self.soon(Event::ConnectionRead(school));
+        }
+        for request in actions.rests {
+            self.soon(Event::RestCommit(request));
+        }
+        if !self.recording && self.machine.has_unrecorded() {
+            self.recording = true;
+            let recording = self.machine.take_batch();
+            self.soon(Event::RecordCommit(recording));
+        }
+    }
+
+    fn send(&mut self, claimed: Claimed) {
+        let index = self.index(claimed.connection.school);
+        let (sequence, student) = (claimed.message.sequence, claimed.message.student);
+        let overtaken = self.schools[index].rows.range(..sequence).find(|(earlier, row)| {
+            let done = !row.is_open() || row.is_parked_alone() || self.settled.contains(&(index, **earlier));
+            row.student == student && !done && !row.was_resent && !self.refused.contains(&(index, **earlier))
+        });
+        assert!(overtaken.is_none(), "{sequence} overtakes {:?}", overtaken.map(|(earlier, _)| earlier));
+        let other = self.claimed.insert((index, student), sequence);
+        assert_eq!(other, None, "one at a time for each student");
+        let under_way = self.under_way.entry(index).or_default();
+        *under_way += 1;
+        assert!(*under_way <= 4, "within the school's limit");
+        let (outcome, wait_ms) = self.outcome(index, student, sequence);
+        self.later(wait_ms, Event::Sent(Box::new(claimed), outcome));
+    }
+
+    fn outcome(&mut self, index: usize, student: StudentId, sequence: u64) -> (Outcome, i64) {
+        let quick = 1 + self.below(50) as i64;
+        let http = |code| Outcome { code, ..Outcome::failed(Cause::Http, "") };
+        let poisoned = is_poisoned(sequence, student);
+        let fails = |cause| Outcome::failed(cause, "");
+        match self.schools[index].mood {
+            Mood::Fine if poisoned => (http(400), quick),
+            Mood::Fine => (Outcome { code: 204, ..Outcome::default() }, quick),
+            Mood::Refusing => (fails(Cause::Connect), 1),
+            Mood::Hanging => (fails(Cause::Timeout), 2_000),
+            Mood::Troubled => (http(503), quick),
+            Mood::Busy => (Outcome { retry_after_ms: Some(3_000), code: 429, ..fails(Cause::RateLimited) }, quick),
+            Mood::Gone => (Outcome { code: 410, ..fails(Cause::Gone) }, quick),
+            Mood::Flaky if self.chance(50) => (fails(Cause::Reset), quick),
+            Mood::Flaky => (Outcome { code: 200, ..Outcome::default() }, quick),
+        }
+    }
+
+    fn happen(&mut self, event: Event) {
+        match event {
+            Event::Sent(claimed, outcome) => {
+                let index = self.index(claimed.connection.school);
+                let key = (index, claimed.message.student);
+                let sequence = claimed.message.sequence;
+                assert_eq!(self.claimed.remove(&key), Some(sequence));
+                *self.under_way.entry(index).or_default() -= 1;
+                self.settled.insert((index, sequence));
+                if claimed.trigger == Trigger::Probe && outcome.kind() == Some(FailureKind::Message) {
+                    self.refused.insert((index, sequence));
+                }
+                let jitter = self.random.unit();
+                self.machine.settle(*claimed, outcome, self.now_ms, jitter);
+            }
+            Event::PageSnapshot(request) => {
+                let page = self.page(&request);
+                self.soon(Event::PageRead(request, page));
+            }
+            Event::PageRead(request, page) => self.machine.page_read(request, Some(page), self.now_ms),
+            Event::ConnectionRead(school) => {
+                let stored = self.stored(self.index(school));
+                self.machine.set_connection(stored, self.now_ms);
+            }
+            Event::RecordCommit(recording) => {
+                let lost = self.record(&recording.batch);
+                self.soon(Event::Recorded(recording, lost));
+            }
+            Event::Recorded(recording, lost) => {
+                self.recording = false;
+                for attempt in &recording.batch.attempts {
+                    self.settled.remove(&(self.index(attempt.school), attempt.sequence));
+                }
+                self.machine.recorded(&recording, &lost, self.now_ms);
+            }
+            Event::RestCommit(request) => {
+                let index = self.index(request.school);
+                let (state, why) = request.rest;
+                for row in self.schools[index].rows.range_mut(request.from..).map(|(_, row)| row) {
+                    if row.is_open() && !row.is_parked_alone() && row.state != state {
+                        (row.state, row.reason, row.due_ms) = (state, why, 0);
+                    }
+                }
+                self.soon(Event::Rested(request, None));
+            }
+            Event::Rested(request, next) => self.machine.rested(request, next),
+            Event::Committed => match self.handed.pop_front() {
+                Some(Committed::Deliveries(new)) => self.machine.committed(new, self.now_ms),
+                Some(Committed::Connection(school)) => self.machine.connection_changed(school),
+                Some(Committed::Reload(school)) => self.machine.reload(school, self.now_ms),
+                None => {}
+            },
+            Event::World => self.live(),
+        }
+    }
+
+    fn page(&self, request: &PageRequest) -> OpenPage {
+        let school = &self.schools[self.index(request.school)];
+        let open = school.rows.range(request.from..).filter(|(_, row)| row.is_open() && !row.is_parked_alone());
+        let deliveries: Vec<OpenDelivery> = open
+            .take(request.limit as usize)
+            .map(|(sequence, row)| OpenDelivery {
+                delivery: delivery(school.id, *sequence, row),
+                state: row.state,
+                tries: row.tries,
+                automatic_tries: row.automatic_tries,
+                trigger: row.trigger,
+                due_ms: row.due_ms,
+                first_try_ms: row.first_try_ms,
+            })
+            .collect();
+        let at_end = deliveries.len() < request.limit as usize;
+        let reached = deliveries.last().map_or(request.from, |last| last.delivery.sequence + 1);
+        OpenPage { deliveries, reached, at_end }
+    }
+
+    /// As the real one: guarded, and gap-free in the log.
+    fn record(&mut self, batch: &RecordBatch) -> Vec<Lost> {
+        let mut lost = Vec::new();
+        for attempt in &batch.attempts {
+            let index = self.index(attempt.school);
+            let school = &mut self.schools[index];
+            school.log_sequence += 1;
+            let Some(message) = &attempt.message else { continue };
+            let Some(row) = school.rows.get_mut(&attempt.sequence) else { continue };
+            if !row.is_open() || row.tries + 1 != attempt.try_number {
+                row.tries = row.tries.max(attempt.try_number);
+                lost.push((attempt.school, attempt.sequence));
+                continue;
+            }
+            row.tries = attempt.try_number;
+            row.automatic_tries = message.automatic_tries;
+            if row.first_try_ms == 0 {
+                row.first_try_ms = attempt.at_ms;
+            }
+            if matches!(row.trigger, Trigger::Resend | Trigger::Replay) && row.trigger != attempt.trigger {
+                continue;
+            }
+            (row.state, row.reason, row.due_ms) = (message.state, message.reason, message.due_ms);
+            row.trigger = Trigger::Automatic;
+            if message.state == state::DELIVERED {
+                let student = row.student;
+                for earlier in school.rows.range_mut(..attempt.sequence).map(|(_, row)| row) {
+                    let supersedes = batch.schools.iter().any(|update| update.school == school.id && update.supersedes);
+                    if supersedes && earlier.student == student && earlier.state == state::PARKED {
+                        earlier.state = state::SUPERSEDED;
+                    }
+                }
+            }
+        }
+        for update in &batch.schools {
+            let index = self.index(update.school);
+            let school = &mut self.schools[index];
+            if school.version == update.version {
+                school.health = update.health;
+                school.retry_at_ms = update.retry_at_ms;
+                school.probe_wait_ms = update.probe_wait_ms;
+            }
+            school.last_delivered_ms = school.last_delivered_ms.max(update.last_delivered_ms);
+            if update.gone && school.state == ConnectionState::Active {
+                (school.state, school.version) = (ConnectionState::Held, school.version + 1);
+                self.commit(Committed::Connection(update.school));
+            }
+        }
+        lost
+    }
+
+    fn commit(&mut self, committed: Committed) {
+        self.handed.push_back(committed);
+        // One queue: what committed first is handed over first.
+        self.soon(Event::Committed);
+    }
+
+    /// What people and systems do by chance.
+    fn live(&mut self) {
+        let index = self.below(SCHOOLS as u64) as usize;
+        let trouble = self.now_ms < PEACE_MS;
+        if !trouble {
+            return self.make_peace();
+        }
+        match self.below(20) {
+            0..=11 if self.made < MESSAGES => self.change(index),
+            12..=13 => {
+                let moods = [
+                    Mood::Fine,
+                    Mood::Fine,
+                    Mood::Refusing,
+                    Mood::Hanging,
+                    Mood::Troubled,
+                    Mood::Busy,
+                    Mood::Flaky,
+                    Mood::Gone,
+                ];
+                self.schools[index].mood = moods[self.below(moods.len() as u64) as usize];
+            }
+            14 => self.set_state(index, ConnectionState::Paused),
+            15 | 16 => self.set_state(index, ConnectionState::Active),
+            17 => self.resend(index),
+            18 => self.withdraw(index),
+            19 if self.kills < 3 && self.chance(20) => self.kill(),
+            _ => {}
+        }
+        let wait_ms = if self.chance(80) { self.below(200) } else { self.below(20_000) } as i64;
+        self.later(wait_ms, Event::World);
+    }
+
+    fn make_peace(&mut self) {
+        for index in 0..SCHOOLS {
+            self.schools[index].mood = Mood::Fine;
+            self.set_state(index, ConnectionState::Active);
+        }
+    }
+
+    fn change(&mut self, index: usize) {
+        let count = 1 + self.below(4);
+        let mut new = Vec::new();
+        for _ in 0..count {
+            let student = StudentId::new(0, [self.below(STUDENTS) as u8; 10]);
+            new.push(self.add(index, student));
+        }
+        self.commit(Committed::Deliveries(new));
+    }
+
+    fn add(&mut self, index: usize, student: StudentId) -> NewDelivery {
+        self.made += 1;
+        let event = EventId::new(self.now_ms, self.random.bytes());
+        let row = Row {
+            student,
+            event,
+            state: state::PENDING,
+            reason: "",
+            tries: 0,
+            automatic_tries: 0,
+            due_ms: 0,
+            trigger: Trigger::Automatic,
+            first_try_ms: 0,
+            was_resent: false,
+        };
+        let school = &mut self.schools[index];
+        let sequence = school.rows.len() as u64 + 1;
+        let new = delivery(school.id, sequence, &row);
+        school.rows.insert(sequence, row);
+        new
+    }
+
+    /// A withdrawal supersedes what was not sent.
+    fn withdraw(&mut self, index: usize) {
+        let student = StudentId::new(0, [self.below(STUDENTS) as u8; 10]);
+        let new = self.add(index, student);
+        let school = &mut self.schools[index];
+        for row in school.rows.range_mut(..new.sequence).map(|(_, row)| row) {
+            if row.student == student && row.is_open() {
+                row.state = state::SUPERSEDED;
+            }
+        }
+        let id = school.id;
+        self.commit(Committed::Deliveries(vec![new]));
+        self.commit(Committed::Reload(id));
+    }
+
+    fn resend(&mut self, index: usize) {
+        let count = self.schools[index].rows.len() as u64;
+        let sequence = self.below(count) + 1;
+        let school = &mut self.schools[index];
+        let Some(row) = school.rows.get_mut(&sequence).filter(|row| row.state != state::SUPERSEDED) else { return };
+        (row.state, row.reason, row.due_ms) = (state::PENDING, "", 0);
+        (row.trigger, row.was_resent) = (Trigger::Resend, true);
+        let id = school.id;
+        self.commit(Committed::Reload(id));
+    }
+
+    fn set_state(&mut self, index: usize, state: ConnectionState) {
+        let school = &mut self.schools[index];
+        (school.state, school.version) = (state, school.version + 1);
+        (school.health, school.retry_at_ms, school.probe_wait_ms) = (Health::Ok, 0, 0);
+        let id = school.id;
+        self.commit(Committed::Connection(id));
+    }
+
+    /// Memory and everything under way are gone; what committed stays.
+    fn kill(&mut self) {
+        self.kills += 1;
+        self.events.retain(|_, event| matches!(event, Event::World));
+        self.handed.clear();
+        self.recording = false;
+        self.claimed.clear();
+        self.settled.clear();
+        self.under_way.clear();
+        self.start();
+    }
+
+    fn check_end(&self, seed: u64) {
+        assert!(self.machine.is_settled(), "seed {seed}: nothing is left under way");
+        for school in &self.schools {
+            for (sequence, row) in &school.rows {
+                let legal = match row.state {
+                    state::DELIVERED | state::SUPERSEDED => true,
+                    // Alone, or the only one left of a connection that takes nothing else.
+                    state::PARKED if row.reason == reason::EXHAUSTED => row.tries > 0,
+                    state::PARKED => is_poisoned(*sequence, row.student) && school.health == Health::Down,
+                    _ => false,
+                };
+                assert!(legal, "seed {seed}: {sequence} ends as {} ({}), tries {}", row.state, row.reason, row.tries);
+            }
+        }
+    }
+}
+
+/// Messages that the receiver refuses for ever.
+fn is_poisoned(sequence: u64, student: StudentId) -> bool {
+    sequence % 11 == 3 && student.as_bytes()[15].is_multiple_of(2)
+}
+
+fn limits() -> Limits {
+    // Small, so that pages, rooms and backlogs all play their part.
+    Limits { memory_bytes: 6_000, in_flight: 8, unrecorded: 16, page: 8 }
+}
+
+fn delivery(school: SchoolId, sequence: u64, row: &Row) -> NewDelivery {
+    NewDelivery {
+        school,
+        sequence,
+        event: row.event,
+        event_type: EventType::StudentUpdated,
+        student: row.student,
+        sourced_id: "S".into(),
+        body: Bytes::from_static(b"{}"),
+    }
+}
+
+#[test]
+fn whatever_happens_every_message_ends_in_a_legal_state_and_in_order() {
+    for seed in 0..400 {
+        println!("seed {seed}");
+        let mut world = World::new(seed);
+        world.run();
+        world.check_end(seed);
+    }
+}

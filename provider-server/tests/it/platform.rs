@@ -1,0 +1,8 @@
+//! Districts, schools, enrollment, rotation and audit through the real gRPC door of a server of its own.
+
+mod access;
+mod connection;
+mod enrollment;
+mod real_school;
+mod rotation;
+mod support;
