@@ -22,8 +22,6 @@ const PASSWORD: &str = "test";
 pub enum Keyring {
     /// One that is open.
     Unlocked,
-    /// One that was set up and is locked.
-    Locked,
     /// None at all.
     Absent,
 }
@@ -76,10 +74,7 @@ impl Stage {
 
         let mut stage = Self { folder, environment, keyring: None, _bus: bus, _display: display };
         if keyring != Keyring::Absent {
-            stage.start_keyring(Some(PASSWORD)).await?;
-        }
-        if keyring == Keyring::Locked {
-            stage.lock_keyring().await?;
+            stage.start_keyring().await?;
         }
         Ok(stage)
     }
@@ -92,6 +87,11 @@ impl Stage {
     /// Starts a program under WebDriver.
     pub async fn open(&self, program: &Path, arguments: &[&str]) -> Result<App> {
         App::start(self.command("WebKitWebDriver"), program, arguments).await
+    }
+
+    /// A program inside this session, without WebDriver.
+    pub fn command_for(&self, program: &Path) -> Command {
+        self.command(&program.display().to_string())
     }
 
     /// A command inside this session.
@@ -109,36 +109,33 @@ impl Stage {
         Ok((ended.status.success() && !found.is_empty()).then_some(found))
     }
 
-    /// Ends the keyring's daemon; the next one asks for the password, which nobody gives.
-    pub async fn lock_keyring(&mut self) -> Result<()> {
-        if let Some(keyring) = self.keyring.take() {
-            keyring.end().await?;
-        }
-        self.start_keyring(None).await
+    /// Locks the keyring; from then on a prompt asks for the password, which nobody gives.
+    pub async fn lock_keyring(&self) -> Result<()> {
+        let mut lock = self.command("dbus-send");
+        lock.args(["--session", "--print-reply", "--dest=org.freedesktop.secrets", "/org/freedesktop/secrets"]);
+        lock.args(["org.freedesktop.Secret.Service.Lock", "array:objpath:/org/freedesktop/secrets/collection/login"]);
+        output(&mut lock).await.map(drop)
     }
 
-    /// Opens the keyring, as its owner does with the password.
-    pub async fn unlock_keyring(&mut self) -> Result<()> {
-        if let Some(keyring) = self.keyring.take() {
-            keyring.end().await?;
-        }
-        self.start_keyring(Some(PASSWORD)).await
+    /// Opens the keyring with its password, as a sign-in to the session does.
+    pub async fn unlock_keyring(&self) -> Result<()> {
+        let mut unlock = self.command("gnome-keyring-daemon");
+        unlock.args(["--unlock", "--components=secrets"]).stdin(Stdio::piped()).stdout(Stdio::null());
+        let mut unlock = unlock.stderr(Stdio::null()).kill_on_drop(true).spawn()?;
+        let mut stdin = unlock.stdin.take().context("its input is piped")?;
+        stdin.write_all(PASSWORD.as_bytes()).await?;
+        drop(stdin);
+        tokio::time::timeout(STEP, unlock.wait()).await.context("unlocking takes too long")??;
+        Ok(())
     }
 
-    async fn start_keyring(&mut self, password: Option<&str>) -> Result<()> {
+    async fn start_keyring(&mut self) -> Result<()> {
         let mut daemon = self.command("gnome-keyring-daemon");
-        daemon.args(["--foreground", "--components=secrets"]).stdout(Stdio::null()).stderr(Stdio::null());
+        daemon.args(["--foreground", "--components=secrets", "--unlock"]).stdout(Stdio::null()).stderr(Stdio::null());
         daemon.stdin(Stdio::piped());
-        if password.is_some() {
-            daemon.arg("--unlock");
-        } else {
-            daemon.arg("--start");
-        }
         let mut daemon = Group::start(&mut daemon)?;
         let mut stdin = daemon.stdin().context("its input is piped")?;
-        if let Some(password) = password {
-            stdin.write_all(password.as_bytes()).await?;
-        }
+        stdin.write_all(PASSWORD.as_bytes()).await?;
         drop(stdin);
         self.keyring = Some(daemon);
         until("the keyring serves", STEP, async || {

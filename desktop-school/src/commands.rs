@@ -211,7 +211,8 @@ fn no_autostart(error: tauri_plugin_autostart::Error) -> ShellError {
 }
 
 fn parse(code: &str) -> Result<EnrollmentCode, ShellError> {
-    EnrollmentCode::parse(code).map_err(|error| ShellError::new(ErrorCode::Code, error.to_string()).because("code_typo"))
+    EnrollmentCode::parse(code)
+        .map_err(|error| ShellError::new(ErrorCode::Code, error.to_string()).because("code_typo"))
 }
 
 /// How this machine is shown to the provider's staff.

@@ -93,14 +93,14 @@ impl Receiver {
         match self.open().await {
             Ok(opened) => {
                 let Ready { webhook, data_dir, .. } = opened.ready.clone();
+                self.state.send_replace(match opened.running {
+                    Some(_) => ReceiverState::Inside { webhook, data_dir },
+                    None => ReceiverState::Beside { webhook, data_dir },
+                });
                 *held = Some(opened);
                 drop(held);
+                // It asks the keychain, which may wait for its owner.
                 self.connect_provider().await;
-                let inside = self.held.lock().await.as_ref().is_some_and(|held| held.running.is_some());
-                self.state.send_replace(match inside {
-                    true => ReceiverState::Inside { webhook, data_dir },
-                    false => ReceiverState::Beside { webhook, data_dir },
-                });
             }
             Err(error) => {
                 tracing::error!("the receiver does not run: {error}");

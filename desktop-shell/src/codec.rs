@@ -119,7 +119,8 @@ mod tests {
 
     #[test]
     fn what_is_wrong_is_said_without_the_value() {
-        for wrong in [json!({"sourcedID": "Canary"}), json!({"grades": "Canary"}), json!({"status": "Canary"}), json!(1)]
+        for wrong in
+            [json!({"sourcedID": "Canary"}), json!({"grades": "Canary"}), json!({"status": "Canary"}), json!(1)]
         {
             let error = from_json(&student(), &wrong).expect_err("refused");
             assert_eq!(error.code, ErrorCode::InvalidArgument);

@@ -87,7 +87,12 @@ pub fn bring_up<R: Runtime>(app: &AppHandle<R>, label: &str) {
 
 /// A call with one answer.
 #[tauri::command]
-pub async fn call(window: Webview, shell: State<'_, Shell>, method: String, request: Value) -> Result<Value, ShellError> {
+pub async fn call(
+    window: Webview,
+    shell: State<'_, Shell>,
+    method: String,
+    request: Value,
+) -> Result<Value, ShellError> {
     shell.call(window.label(), &method, &request).await
 }
 

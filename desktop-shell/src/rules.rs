@@ -28,9 +28,10 @@ impl Rules {
         let refused = || ShellError::new(ErrorCode::NotAllowed, "this window may not make this call");
         let rule = self.of(window).ok_or_else(refused)?;
         let (service, method) = name.split_once('/').ok_or_else(refused)?;
-        let listed = rule.methods.iter().any(|listed| {
-            *listed == name || listed.strip_suffix("/*").is_some_and(|all| all == service)
-        });
+        let listed = rule
+            .methods
+            .iter()
+            .any(|listed| *listed == name || listed.strip_suffix("/*").is_some_and(|all| all == service));
         if !listed {
             return Err(refused());
         }

@@ -89,7 +89,11 @@ mod tests {
                         let name = field.name();
                         let secret = NAMES.iter().any(|n| name == *n || name.ends_with(&format!("_{n}")));
                         if secret && !HARMLESS.contains(&name) {
-                            assert_eq!(top, message.full_name(), "{name} is inside an answer, where `guard` does not look");
+                            assert_eq!(
+                                top,
+                                message.full_name(),
+                                "{name} is inside an answer, where `guard` does not look"
+                            );
                             assert!(secret_fields(message).contains(&name), "{}.{name}", message.full_name());
                         }
                     }

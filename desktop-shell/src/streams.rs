@@ -28,10 +28,8 @@ const MAX_PER_WINDOW: usize = 16;
 
 /// Tails: they never end by themselves, and go on after the last seen row.
 /// (method, the request's cursor, the answer's cursor)
-const TAILS: [(&str, &str, &str); 2] = [
-    ("TailAttempts", "after_log_sequence", "log_sequence"),
-    ("TailEvents", "after_number", "number"),
-];
+const TAILS: [(&str, &str, &str); 2] =
+    [("TailAttempts", "after_log_sequence", "log_sequence"), ("TailEvents", "after_number", "number")];
 /// Streams that answer the whole state and may be asked again after a lost connection.
 const REPEATABLE: [&str; 1] = ["WatchImport"];
 
@@ -85,14 +83,7 @@ impl Streams {
     ///
     /// # Errors
     /// Where the window may not, the request is wrong, or too many are open.
-    pub fn open(
-        &self,
-        rules: &Rules,
-        window: &str,
-        method: &str,
-        json: &Value,
-        sink: Sink,
-    ) -> Result<u64, ShellError> {
+    pub fn open(&self, rules: &Rules, window: &str, method: &str, json: &Value, sink: Sink) -> Result<u64, ShellError> {
         let method = rules.method(window, method)?;
         if method.is_client_streaming() || !method.is_server_streaming() {
             return Err(ShellError::new(ErrorCode::NotAllowed, "this call is not a stream of answers"));
@@ -222,7 +213,8 @@ impl Follow {
                 Ended::Failed(error) => error,
             };
             self.links.note(self.target, Err(&error));
-            let lost = error.is_connection_loss() || matches!(error.code, ErrorCode::Cancelled | ErrorCode::DeadlineExceeded);
+            let lost =
+                error.is_connection_loss() || matches!(error.code, ErrorCode::Cancelled | ErrorCode::DeadlineExceeded);
             if !(repeatable && lost) {
                 (self.sink)(StreamEvent::Error { error });
                 return;
@@ -238,7 +230,9 @@ impl Follow {
     }
 
     async fn connection(&mut self, tail: Option<(&str, &str, &str)>, answered: &mut bool) -> Ended {
-        let opened = async { self.links.get(self.target)?.stream(&self.method, self.request.clone()).await.map_err(ShellError::from) };
+        let opened = async {
+            self.links.get(self.target)?.stream(&self.method, self.request.clone()).await.map_err(ShellError::from)
+        };
         let mut answers: Streaming<DynamicMessage> = match opened.await {
             Ok(answers) => answers,
             Err(error) => return Ended::Failed(error),

@@ -13,8 +13,7 @@ use std::{
 use bytes::Bytes;
 use prost_reflect::{DynamicMessage, Kind, ReflectMessage, Value as Field};
 use rollcall_proto::provider::v1::{
-    ImportStart, StartImportRequest, import_service_client::ImportServiceClient,
-    start_import_request::Part,
+    ImportStart, StartImportRequest, import_service_client::ImportServiceClient, start_import_request::Part,
 };
 use serde::Serialize;
 use serde_json::Value;
@@ -120,7 +119,8 @@ impl Shell {
         let (parts, received) = mpsc::channel(2);
         let reading = tokio::spawn(read_parts(file, start, parts, progress));
         let link = self.links.get(Target::Provider)?;
-        let stream = futures::stream::unfold(received, |mut received| async { Some((received.recv().await?, received)) });
+        let stream =
+            futures::stream::unfold(received, |mut received| async { Some((received.recv().await?, received)) });
         let answer = ImportServiceClient::new(link.channel()).start_import(link.request(stream)).await;
         // A reader that failed ended the upload early; its error says more than the server's.
         let read = if answer.is_ok() { Ok(()) } else { reading.await.unwrap_or(Ok(())) };
@@ -139,7 +139,8 @@ impl Shell {
     /// As the server answered, or [`ErrorCode::File`].
     pub async fn save(&self, window: &str, method: &str, json: &Value, path: &Path) -> Result<u64, ShellError> {
         let method = self.rules.method(window, method)?;
-        let mut bytes = method.output().fields().filter(|field| matches!(field.kind(), Kind::Bytes)).collect::<Vec<_>>();
+        let mut bytes =
+            method.output().fields().filter(|field| matches!(field.kind(), Kind::Bytes)).collect::<Vec<_>>();
         let (Some(field), true) = (bytes.pop(), bytes.is_empty() && method.is_server_streaming()) else {
             return Err(ShellError::new(ErrorCode::NotAllowed, "this call answers no file"));
         };
@@ -218,4 +219,3 @@ fn unusable(what: &str, error: &std::io::Error) -> ShellError {
     // The system's words name no path.
     ShellError::new(ErrorCode::File, format!("{what}: {error}"))
 }
-

@@ -123,7 +123,9 @@ async fn inspect(
         "issued" | "claimed" | "confirmed" => Ok(inspected),
         "expired" => refused("code_expired", "the code has expired: ask the provider for a new one"),
         "revoked" => refused("code_revoked", "the code was revoked: ask the provider for a new one"),
-        "locked" => refused("code_locked", "the code is locked after too many wrong tries: ask the provider for a new one"),
+        "locked" => {
+            refused("code_locked", "the code is locked after too many wrong tries: ask the provider for a new one")
+        }
         "compromised" => refused(
             "code_compromised",
             "the code was redeemed by two parties, so everything was destroyed: tell the provider, and ask for a new one",

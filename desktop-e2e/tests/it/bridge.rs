@@ -1,7 +1,7 @@
 //! The consoles' commands as their pages make them: both programs, the real provider, the real keychain.
 
 use anyhow::{Context, Result};
-use desktop_e2e::{Keyring, Stage};
+use desktop_e2e::{App, Keyring, Stage};
 use serde_json::{Value, json};
 
 use crate::support::{claim, free_port, program, provider, stop};
@@ -79,11 +79,14 @@ async fn the_whole_path_through_both_programs() -> Result<()> {
     let put = json!({"district": district["id"], "student": student("S-2", "Łukasz")});
     console.ask("StudentService/PutStudent", put).await?;
     console.other_window().await?;
-    console.until_told("log", |event| {
-        let rows = event["message"]["attempts"].as_array();
-        rows.is_some_and(|rows| rows.iter().any(|row| row["studentSourcedId"] == "S-2" && row["status"] == "delivered"))
-    })
-    .await?;
+    console
+        .until_told("log", |event| {
+            let rows = event["message"]["attempts"].as_array();
+            rows.is_some_and(|rows| {
+                rows.iter().any(|row| row["studentSourcedId"] == "S-2" && row["status"] == "delivered")
+            })
+        })
+        .await?;
     let connection = desk.ask("SchoolLinkService/GetConnection", json!({})).await?;
     assert_eq!(connection["name"], "Hill School");
 
@@ -103,20 +106,111 @@ fn student(sourced_id: &str, given_name: &str) -> Value {
     })
 }
 
-/// A keychain that cannot keep a secret burns no code, and says what to do.
+/// Without a keychain no code is redeemed, and a session lives in memory only.
 #[tokio::test(flavor = "multi_thread")]
 async fn without_a_keychain_nothing_is_redeemed() -> Result<()> {
-    for (keyring, code) in [(Keyring::Absent, "keychain_absent")] {
-        let stage = Stage::set(keyring).await?;
-        let webhook = format!("127.0.0.1:{}", free_port()?);
-        let desk = stage.open(&program("desktop-school")?, &["--listen", &webhook]).await?;
-        desk.follow("receiver", "watch_receiver", json!({}), "changes").await?;
-        desk.until_told("receiver", |state| state["state"] == "inside").await?;
-        let refusal = desk.invoke("probe_keychain", json!({})).await?.expect_err("no keychain");
-        assert_eq!(refusal["code"], code, "{refusal}");
-        desk.kill().await?;
+    let stage = Stage::set(Keyring::Absent).await?;
+    let provider = provider(&stage).await?;
+    let console = stage.open(&program("desktop-provider")?, &[]).await?;
+    let session = claim(&console, &provider).await?;
+    assert_eq!(session["kept"]["error"]["code"], "keychain_absent", "{session}");
+    let (desk, school, code) = registered(&stage, &console).await?;
+    for command in ["probe_keychain", "inspect_code", "redeem_code"] {
+        let refusal = desk.invoke(command, json!({"code": code, "schoolSourcedId": "school-1"})).await?;
+        assert_eq!(refusal.expect_err("nothing can be kept")["code"], "keychain_absent", "{command}");
     }
-    Ok(())
+    let shown = console.ask("SchoolService/GetSchool", json!({"school": school})).await?;
+    assert_eq!(shown["connection"]["code"]["state"], "issued", "the code was not burnt");
+    desk.kill().await?;
+    console.kill().await?;
+    stop(provider).await
+}
+
+/// A locked keychain burns no code; once it is unlocked, the same code is good.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_locked_keychain_burns_no_code() -> Result<()> {
+    let stage = Stage::set(Keyring::Unlocked).await?;
+    let provider = provider(&stage).await?;
+    let console = stage.open(&program("desktop-provider")?, &[]).await?;
+    claim(&console, &provider).await?;
+    let (desk, school, code) = registered(&stage, &console).await?;
+    stage.lock_keyring().await?;
+    let redeem = json!({"code": code, "schoolSourcedId": "school-1"});
+    let refusal = desk.invoke("redeem_code", redeem.clone()).await?.expect_err("nobody unlocks it");
+    assert_eq!((&refusal["code"], &refusal["reason"]), (&json!("keychain_locked"), &json!("keychain_locked")));
+    let shown = console.ask("SchoolService/GetSchool", json!({"school": school})).await?;
+    assert_eq!(shown["connection"]["code"]["state"], "issued", "the code was not burnt");
+    stage.unlock_keyring().await?;
+    desk.must("redeem_code", redeem).await?;
+    let shown = console.ask("SchoolService/GetSchool", json!({"school": school})).await?;
+    assert_eq!(shown["connection"]["code"]["state"], "confirmed");
+    desk.kill().await?;
+    console.kill().await?;
+    stop(provider).await
+}
+
+/// A code that was redeemed is refused at another desk, with the alarm on the provider's side.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reused_code_is_refused_and_raises_an_alarm() -> Result<()> {
+    let stage = Stage::set(Keyring::Unlocked).await?;
+    let provider = provider(&stage).await?;
+    let console = stage.open(&program("desktop-provider")?, &[]).await?;
+    claim(&console, &provider).await?;
+    let (desk, school, code) = registered(&stage, &console).await?;
+    desk.must("redeem_code", json!({"code": code, "schoolSourcedId": "school-1"})).await?;
+    // Another machine: its own session, keychain and folder.
+    let elsewhere = Stage::set(Keyring::Unlocked).await?;
+    let other = receiving(&elsewhere).await?.0;
+    let refusal = other.invoke("redeem_code", json!({"code": code, "schoolSourcedId": "school-1"})).await?;
+    let refusal = refusal.expect_err("it is used");
+    assert_eq!((&refusal["code"], &refusal["reason"]), (&json!("code"), &json!("code_used")), "{refusal}");
+    let status = other.ask("ReceiverService/GetStatus", json!({})).await?;
+    assert_eq!(status["enrolled"], false);
+    let audit = console.ask("AuditService/ListAudit", json!({"district": "d-1"})).await?;
+    let acts: Vec<&str> =
+        audit["entries"].as_array().context("a list")?.iter().filter_map(|e| e["act"].as_str()).collect();
+    assert_eq!(acts.first(), Some(&"school.code_presented_again"), "{acts:?}");
+    let shown = console.ask("SchoolService/GetSchool", json!({"school": school})).await?;
+    assert_eq!(shown["connection"]["state"], "CONNECTION_STATE_ACTIVE", "the confirmed secret stays");
+    other.kill().await?;
+    desk.kill().await?;
+    console.kill().await?;
+    stop(provider).await
+}
+
+/// A second start shows the first, and hands over its link; a link opens a place and acts on nothing.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_link_opens_a_place_in_the_running_desk() -> Result<()> {
+    let stage = Stage::set(Keyring::Unlocked).await?;
+    let (desk, _) = receiving(&stage).await?;
+    desk.follow("places", "watch_places", json!({}), "changes").await?;
+    let link = "rollcall-school://enroll?code=RC1-AAAAA-BBBBB";
+    let second = stage.command_for(&program("desktop-school")?).arg(link).status();
+    let ended = tokio::time::timeout(desktop_e2e::STEP, second).await.context("the second start ends")??;
+    assert!(ended.success(), "{ended}");
+    desk.until_told("places", |place| place == link).await?;
+    assert_eq!(desk.ask("ReceiverService/GetStatus", json!({})).await?["enrolled"], false);
+    desk.kill().await
+}
+
+/// A desk whose receiver runs inside, on a free port; answers where its webhook is.
+async fn receiving(stage: &Stage) -> Result<(App, Value)> {
+    let webhook = format!("127.0.0.1:{}", free_port()?);
+    let desk = stage.open(&program("desktop-school")?, &["--listen", &webhook]).await?;
+    desk.follow("receiver", "watch_receiver", json!({}), "changes").await?;
+    let running = desk.until_told("receiver", |state| state["state"] == "inside").await?;
+    Ok((desk, running["webhook"].clone()))
+}
+
+/// A desk, and a school with a code for it: (desk, school, code).
+async fn registered(stage: &Stage, console: &App) -> Result<(App, Value, Value)> {
+    let (desk, webhook) = receiving(stage).await?;
+    let district = console.ask("DistrictService/CreateDistrict", json!({"name": "North", "sourcedId": "d-1"})).await?;
+    let create = json!({"district": district["id"], "name": "Hill School", "sourcedId": "school-1"});
+    let school = console.ask("SchoolService/CreateSchool", create).await?["id"].clone();
+    console.ask("SchoolService/ConnectSchool", json!({"school": school, "url": webhook})).await?;
+    let code = console.ask("SchoolService/IssueCode", json!({"school": school})).await?["code"].clone();
+    Ok((desk, school, code))
 }
 
 /// The secret of a school with its own receiver is seen in its window, once, and nowhere else.

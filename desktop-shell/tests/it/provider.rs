@@ -122,7 +122,10 @@ async fn wrong_fields_are_named_at_their_fields() {
     let fields: Vec<&str> = error.violations.iter().map(|violation| violation.field.as_str()).collect();
     assert!(fields.contains(&"username") && fields.contains(&"password"), "{fields:?}");
     assert!(error.violations.iter().all(|violation| !violation.message.is_empty()));
-    assert_eq!(desk.call("StudentService/GetStudent", json!({"district": "none", "sourcedId": "S"})).await, Err(ErrorCode::NotFound));
+    assert_eq!(
+        desk.call("StudentService/GetStudent", json!({"district": "none", "sourcedId": "S"})).await,
+        Err(ErrorCode::NotFound)
+    );
     assert_eq!(desk.call("StaffService/WhoAmI", json!({"extra": 1})).await, Err(ErrorCode::InvalidArgument));
     assert_eq!(desk.call("AuditService/VerifyAudit", json!({})).await, Err(ErrorCode::NotAllowed));
     desk.provider.stop().await.expect("a clean stop");
