@@ -117,16 +117,18 @@ impl Stage {
         output(&mut lock).await.map(drop)
     }
 
-    /// Opens the keyring with its password, as a sign-in to the session does.
-    pub async fn unlock_keyring(&self) -> Result<()> {
-        let mut unlock = self.command("gnome-keyring-daemon");
-        unlock.args(["--unlock", "--components=secrets"]).stdin(Stdio::piped()).stdout(Stdio::null());
-        let mut unlock = unlock.stderr(Stdio::null()).kill_on_drop(true).spawn()?;
-        let mut stdin = unlock.stdin.take().context("its input is piped")?;
-        stdin.write_all(PASSWORD.as_bytes()).await?;
-        drop(stdin);
-        tokio::time::timeout(STEP, unlock.wait()).await.context("unlocking takes too long")??;
-        Ok(())
+    /// Answers the keyring's prompt with the password, as its owner does.
+    pub async fn answer_prompt(&self) -> Result<()> {
+        let prompt = until("the keyring asks", STEP, async || {
+            let mut search = self.command("xdotool");
+            let found = search.args(["search", "--onlyvisible", "--class", "prompter"]).output().await?;
+            let found = String::from_utf8_lossy(&found.stdout).lines().next().map(str::to_owned);
+            Ok(found.filter(|window| !window.is_empty()))
+        });
+        let prompt = prompt.await?;
+        output(self.command("xdotool").args(["windowfocus", "--sync", &prompt])).await?;
+        output(self.command("xdotool").args(["type", "--delay", "20", PASSWORD])).await?;
+        output(self.command("xdotool").args(["key", "Return"])).await.map(drop)
     }
 
     async fn start_keyring(&mut self) -> Result<()> {

@@ -140,7 +140,7 @@ async fn a_locked_keychain_burns_no_code() -> Result<()> {
     assert_eq!((&refusal["code"], &refusal["reason"]), (&json!("keychain_locked"), &json!("keychain_locked")));
     let shown = console.ask("SchoolService/GetSchool", json!({"school": school})).await?;
     assert_eq!(shown["connection"]["code"]["state"], "issued", "the code was not burnt");
-    stage.unlock_keyring().await?;
+    stage.answer_prompt().await?;
     desk.must("redeem_code", redeem).await?;
     let shown = console.ask("SchoolService/GetSchool", json!({"school": school})).await?;
     assert_eq!(shown["connection"]["code"]["state"], "confirmed");

@@ -3,3 +3,4 @@
 mod provider;
 mod streams;
 mod support;
+mod transfer;

@@ -20,15 +20,15 @@ use crate::support::{Key, Log, RULES, TestServer};
 
 const PASSWORD: &str = "correct horse battery 9";
 
-struct Desk {
-    provider: Running,
-    shell: Shell,
+pub struct Desk {
+    pub provider: Running,
+    pub shell: Shell,
     sessions: Sessions,
-    folder: TempDir,
+    pub folder: TempDir,
 }
 
 impl Desk {
-    async fn start() -> Self {
+    pub async fn start() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let data_dir = folder.path().join("provider");
         let config = Config {
@@ -62,13 +62,13 @@ impl Desk {
         }
     }
 
-    async fn claim(&self) {
+    pub async fn claim(&self) {
         let file = self.provider.ready.owner_code_file.clone().expect("unclaimed");
         let code = std::fs::read_to_string(file).expect("readable");
         self.sessions.sign_in(self.credentials("ada", PASSWORD, &code)).await.expect("the first owner");
     }
 
-    async fn call(&self, method: &str, json: serde_json::Value) -> Result<serde_json::Value, ErrorCode> {
+    pub async fn call(&self, method: &str, json: serde_json::Value) -> Result<serde_json::Value, ErrorCode> {
         self.shell.call("main", method, &json).await.map_err(|error| error.code)
     }
 }
