@@ -102,7 +102,7 @@ fn in_flight_limit() -> u32 {
             let _ = setrlimit(Resource::Nofile, Rlimit { current: Some(wanted), maximum: limit.maximum });
         }
         let open = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
-        return u32::try_from(open / 2).unwrap_or(most).clamp(1, most);
+        u32::try_from(open / 2).unwrap_or(most).clamp(1, most)
     }
     #[cfg(not(unix))]
     most

@@ -358,10 +358,10 @@ mod tests {
 
         #[test]
         fn no_text_panics_and_none_reaches_a_private_literal(text in "https?://[0-9a-fx.\\[\\]:%]{1,24}/") {
-            if let Ok(url) = Policy::default().vet_url(&text) {
-                if let Some(Host::Ipv4(address)) = url.host() {
-                    prop_assert!(is_public(address.into()));
-                }
+            if let Ok(url) = Policy::default().vet_url(&text)
+                && let Some(Host::Ipv4(address)) = url.host()
+            {
+                prop_assert!(is_public(address.into()));
             }
         }
     }

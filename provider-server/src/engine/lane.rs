@@ -93,6 +93,8 @@ pub struct Lane {
     backlog: Option<Backlog>,
     /// Grows with every reload: a page that was asked for before says nothing of how far the backlog was read.
     generation: u64,
+    /// Pages showed everything before this sequence: what is handed over of it comes late and was seen.
+    seen_below: u64,
     ready: BTreeMap<u64, Message>,
     timers: BTreeMap<(i64, u64), Message>,
     /// Refused in every probe that they had: the student's later ones have their turn before them.
@@ -124,6 +126,7 @@ impl Lane {
             messages: 0,
             backlog: Some(Backlog::new(0)),
             generation: 0,
+            seen_below: 0,
             ready: BTreeMap::new(),
             timers: BTreeMap::new(),
             passed: BTreeMap::new(),
@@ -182,7 +185,7 @@ impl Lane {
     }
 
     /// Messages that wait in memory.
-    pub fn len(&self) -> usize {
+    pub fn message_count(&self) -> usize {
         self.messages
     }
 
@@ -200,6 +203,9 @@ impl Lane {
     pub fn committed(&mut self, delivery: NewDelivery, room: bool, now_ms: i64) {
         if self.is_resting() {
             self.rest_from_on(delivery.sequence);
+        }
+        if delivery.sequence < self.seen_below {
+            return;
         }
         if let Some(backlog) = &mut self.backlog {
             if self.loading && room && backlog.tail.len() < MAX_TAIL {
@@ -271,6 +277,7 @@ impl Lane {
         }
         let Some(backlog) = &mut self.backlog else { return };
         backlog.from = page.reached;
+        self.seen_below = self.seen_below.max(page.reached);
         let is_whole = page.at_end && !backlog.overflowed;
         let tail = std::mem::take(&mut backlog.tail);
         let shown = self.rest().map_or(state::PENDING, |(state, _)| state);

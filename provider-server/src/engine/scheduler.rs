@@ -216,7 +216,7 @@ impl Scheduler {
         let lane = &self.lanes[lane];
         let total = self.limits.memory_bytes;
         let roomy = self.size_bytes < total && lane.size_bytes < total / 2;
-        (roomy && lane.breaker.health != Health::Down) || lane.len() < GUARANTEED
+        (roomy && lane.breaker.health != Health::Down) || lane.message_count() < GUARANTEED
     }
 
     /// Takes a page that was read; `None` where that failed.
@@ -448,7 +448,7 @@ impl Scheduler {
 
     /// Messages that wait in memory, and what they take.
     pub fn waiting(&self) -> (usize, usize) {
-        (self.lanes.iter().map(Lane::len).sum(), self.size_bytes)
+        (self.lanes.iter().map(Lane::message_count).sum(), self.size_bytes)
     }
 
     /// The version of a school's connection that is in force.

@@ -3,6 +3,7 @@
 mod access;
 mod connection;
 mod enrollment;
+mod imports;
 mod real_school;
 mod rotation;
 mod support;

@@ -87,10 +87,8 @@ async fn serve(mut stream: TcpStream, answer: &'static [u8], endless: bool) {
     let mut buffer = [0; 4_096];
     let _ = stream.read(&mut buffer).await;
     let _ = stream.write_all(answer).await;
-    while endless {
-        if stream.write_all(&[b'a'; 4_096]).await.is_err() {
-            return;
-        }
+    if endless {
+        while stream.write_all(&[b'a'; 4_096]).await.is_ok() {}
     }
     // Keeps a silent connection open until the other side leaves.
     if answer.is_empty() {

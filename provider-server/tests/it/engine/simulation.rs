@@ -268,6 +268,8 @@ impl World {
             row.student == student && !done && !row.was_resent && !self.refused.contains(&(index, **earlier))
         });
         assert!(overtaken.is_none(), "{sequence} overtakes {:?}", overtaken.map(|(earlier, _)| earlier));
+        let row = &self.schools[index].rows[&sequence];
+        assert!(row.state != state::DELIVERED || row.was_resent, "{sequence} was delivered and is sent again");
         let other = self.claimed.insert((index, student), sequence);
         assert_eq!(other, None, "one at a time for each student");
         let under_way = self.under_way.entry(index).or_default();
