@@ -26,10 +26,8 @@ impl RowsStatement {
             let mut text = self.before.to_owned();
             for row in 0..rows {
                 text.push_str(if row == 0 { " (" } else { ", (" });
-                for column in 1..=self.columns {
-                    let comma = if column == 1 { "" } else { ", " };
-                    text.push_str(&format!("{comma}${}", row * self.columns + column));
-                }
+                // Without names: SQLite looks through all names of a statement for each parameter that is bound.
+                text.push_str(&vec!["?"; self.columns].join(", "));
                 text.push(')');
             }
             text.push(' ');
