@@ -28,13 +28,20 @@ pub enum Kind {
 pub struct AppError {
     /// Decides the exit code.
     pub kind: Kind,
+    /// A finer reason for a program to act on, such as `code_expired` or `keychain_locked`; empty where there is none.
+    pub reason: &'static str,
     message: String,
 }
 
 impl AppError {
     /// A failure of this kind in these words.
     pub fn new(kind: Kind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into() }
+        Self { kind, reason: "", message: message.into() }
+    }
+
+    /// Names the finer reason.
+    pub fn because(self, reason: &'static str) -> Self {
+        Self { reason, ..self }
     }
 
     /// A wrong setting; the text names it.

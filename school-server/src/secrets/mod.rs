@@ -175,6 +175,15 @@ impl SecretStore {
         }
     }
 
+    /// Forgets the enrollment. Blocks.
+    pub fn forget(&self) -> Result<(), StoreError> {
+        match self {
+            Self::Keychain { keychain, instance } => Ok(keychain.delete(&format!("{instance}/{ENROLLMENT}"))?),
+            Self::File(store) => store.delete(ENROLLMENT),
+            Self::Credential(_) | Self::Env => Err(StoreError::ReadOnly(self.name())),
+        }
+    }
+
     /// When the stored enrollment last changed, where that is cheap to see.
     pub fn changed_at(&self) -> Option<SystemTime> {
         match self {

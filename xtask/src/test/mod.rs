@@ -1,5 +1,6 @@
 //! `cargo xtask test`: everything that must hold before a change is merged, section by section.
 
+mod desktop;
 mod e2e;
 mod receivers;
 mod run;
@@ -40,6 +41,8 @@ enum Section {
     Rust,
     /// The consoles' own checks
     Ui,
+    /// The consoles' programs on real windows
+    Desktop,
     /// Whole flows with the real programs
     E2e,
 }
@@ -65,7 +68,7 @@ impl Test {
         let sections = match (self.only, self.flow) {
             (Some(section), _) => vec![section],
             (None, Some(_)) => vec![Section::E2e],
-            (None, None) => vec![Section::Fmt, Section::Rust, Section::Lint, Section::Ui, Section::E2e],
+            (None, None) => vec![Section::Fmt, Section::Rust, Section::Lint, Section::Ui, Section::Desktop, Section::E2e],
         };
         let mut done = Vec::new();
         for section in sections {
@@ -90,7 +93,7 @@ impl Test {
         match section {
             Section::Fmt => run(cargo(&["fmt", "--all", "--check"]), SECTION_TIMEOUT).await,
             Section::Lint => {
-                let clippy = ["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"];
+                let clippy = ["clippy", "--all-targets", "--", "-D", "warnings"];
                 let linted = run(cargo(&clippy), SECTION_TIMEOUT).await?;
                 if setup::find("cargo-deny").is_none() {
                     eprintln!("licences and sources are not checked: cargo-deny is not installed");
@@ -99,8 +102,10 @@ impl Test {
                 // Advisories need a network and change by the day: they are no property of a commit.
                 run(cargo(&["deny", "--offline", "check", "licenses", "bans", "sources"]), SECTION_TIMEOUT).await
             }
-            Section::Rust => run(cargo(&["test", "--workspace", "--no-fail-fast"]), SECTION_TIMEOUT).await,
+            // The default members: the consoles need the built UI and a web view, and have a section of their own.
+            Section::Rust => run(cargo(&["test", "--no-fail-fast"]), SECTION_TIMEOUT).await,
             Section::Ui => ui::check(SECTION_TIMEOUT).await,
+            Section::Desktop => desktop::check(SECTION_TIMEOUT).await,
             Section::E2e => e2e::check(self.flow).await,
         }
     }
@@ -113,6 +118,7 @@ impl Section {
             Self::Lint => "lint",
             Self::Rust => "rust",
             Self::Ui => "ui",
+            Self::Desktop => "desktop",
             Self::E2e => "e2e",
         }
     }
@@ -134,7 +140,7 @@ fn cargo(arguments: &[&str]) -> std::process::Command {
 }
 
 fn summarize(done: &[Done], took: Duration) -> ExitCode {
-    println!("\n{:6} {:8} {:>7} {:>7} {:>8} {:>9}", "", "result", "passed", "failed", "ignored", "time");
+    println!("\n{:7} {:8} {:>7} {:>7} {:>8} {:>9}", "", "result", "passed", "failed", "ignored", "time");
     let mut total = Counts::default();
     for Done { section, outcome, took } in done {
         let (result, counts, note) = match outcome {
@@ -149,7 +155,7 @@ fn summarize(done: &[Done], took: Duration) -> ExitCode {
         };
         total += counts;
         println!(
-            "{:6} {result:8} {:>7} {:>7} {:>8} {:>7.1} s  {note}",
+            "{:7} {result:8} {:>7} {:>7} {:>8} {:>7.1} s  {note}",
             section.name(),
             counts.passed,
             counts.failed,
@@ -158,7 +164,7 @@ fn summarize(done: &[Done], took: Duration) -> ExitCode {
         );
     }
     println!(
-        "{:6} {:8} {:>7} {:>7} {:>8} {:>7.1} s",
+        "{:7} {:8} {:>7} {:>7} {:>8} {:>7.1} s",
         "total",
         "",
         total.passed,
