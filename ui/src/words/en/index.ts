@@ -1,6 +1,12 @@
+import audit from "./audit.json";
 import common from "./common.json";
+import dashboard from "./dashboard.json";
 import provider from "./provider.json";
 import school from "./school.json";
+import schools from "./schools.json";
+import secretOnce from "./secret-once.json";
+import signIn from "./sign-in.json";
+import staff from "./staff.json";
 
 /** English, by namespace: `common`, one per app, and one per feature. */
-export const en = { common, provider, school } as const;
+export const en = { common, provider, school, audit, dashboard, schools, secretOnce, signIn, staff } as const;
