@@ -58,16 +58,13 @@ function Item({ item }: { item: AttentionItem }) {
         <Icon size={16} aria-hidden />
         {t(`attention.${severity}`)}
       </span>
-      <span className="min-w-0 flex-1">
-        {item.message}
-        {item.since && (
-          <span className="ml-2 whitespace-nowrap text-label text-text-3">
-            {t("attention.since")} <Time at={item.since} />
-          </span>
-        )}
+      <span className="min-w-0 flex-1">{item.message}</span>
+      <span className="hidden w-36 shrink-0 text-label text-text-3 lg:inline">
+        {item.since && <Time at={item.since} />}
       </span>
       <Button
         size="small"
+        className="min-w-32"
         aria-label={t("do.label", { act: remedy.word, about: item.schoolName || item.message })}
         onClick={remedy.run}
       >

@@ -79,7 +79,7 @@ function Content({ overview, district }: { overview: Overview; district: string 
       <Section
         title={t("throughput.title")}
         actions={
-          partial && <span className="text-text-3">{t("throughput.worst", { count: overview.schools.length })}</span>
+          partial && <span className="text-text-3">{t("throughput.worst", { total: overview.schools.length })}</span>
         }
       >
         <HourChart hours={hours} label={t("throughput.label")} />

@@ -48,7 +48,7 @@ export function Figures({ overview, district }: { overview: Overview; district: 
       <Figure
         name={t("figure.delivered")}
         value={share == null ? t("figure.nothingSent") : formatPerMille(share)}
-        hint={`${shareHint()} · ${t("figure.attempts", { count: Number(lastDay?.attempts ?? 0) })}`}
+        hint={`${shareHint()} · ${t("figure.attempts", { total: formatCount(lastDay?.attempts ?? 0) })}`}
       />
       <Figure
         name={t("figure.oldest")}

@@ -10,7 +10,7 @@ import { Facts, Figure, Section } from "@/components/Page";
 import { formatDuration, Time } from "@/components/time";
 import type { School } from "@/gen/rollcall/provider/v1/school";
 import { useMay } from "@/shell/session";
-import { Enrollment, InSync } from "./facts";
+import { Enrollment, InSync, Waiting } from "./facts";
 import { useListed } from "./useSchool";
 
 const UNTESTABLE = new Set(["CONNECTION_STATE_NOT_CONNECTED", "CONNECTION_STATE_ENROLLING"]);
@@ -38,11 +38,7 @@ export function OverviewTab({ school }: { school: School }) {
         <Figure
           name={t("column.pending")}
           value={formatCount(Number(pending) + Number(parked) + Number(held))}
-          hint={t("card.waiting", {
-            pending: formatCount(pending),
-            parked: formatCount(parked),
-            held: formatCount(held),
-          })}
+          hint={<Waiting figures={school.figures || undefined} />}
         />
         <Figure name={t("overview.students")} value={formatCount(school.students)} />
         <Figure name={t("overview.sequence")} value={formatCount(school.headSequence)} />

@@ -3,10 +3,10 @@ import { Button } from "antd";
 import { type ReactNode, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { ConnectionPill } from "@/components/connection";
-import { formatCount, formatPerMille } from "@/components/format";
+import { formatPerMille } from "@/components/format";
 import { HourStrip } from "@/components/HourStrip";
 import { Time } from "@/components/time";
-import { Enrollment, InSync, SecretAge } from "./facts";
+import { Enrollment, InSync, SecretAge, Waiting } from "./facts";
 import { PauseButton } from "./PauseButton";
 import { type Listed, stateOf } from "./useSchools";
 
@@ -36,15 +36,9 @@ export function SchoolCards({ schools }: { schools: Listed[] }) {
 function Card({ of }: { of: Listed }) {
   const { t } = useTranslation("schools");
   const { school, connection, strip, share, urlHost } = of;
-  const { pending = "0", parked = "0", held = "0" } = school.figures ?? {};
-  const waiting = t("card.waiting", {
-    pending: formatCount(pending),
-    parked: formatCount(parked),
-    held: formatCount(held),
-  });
   const facts: [string, ReactNode][] = [
     [t("card.last"), <Time key="last" at={connection?.lastDeliveredAt} relative />],
-    [t("card.pending"), <span key="pending">{waiting}</span>],
+    [t("card.pending"), <Waiting key="pending" figures={school.figures || undefined} />],
     [t("card.sync"), <InSync key="sync" />],
     [t("card.secret"), <SecretAge key="secret" connection={connection} />],
     [t("card.enrollment"), <Enrollment key="enrollment" connection={connection} />],
@@ -54,20 +48,20 @@ function Card({ of }: { of: Listed }) {
       aria-label={school.name}
       className="flex flex-col gap-3 rounded-card border border-solid border-hairline bg-surface p-4"
     >
-      <div className="flex items-start gap-2">
-        <div className="min-w-0 flex-1">
+      <div>
+        <div className="flex items-center gap-2">
           <Link
             to="/schools/$school"
             params={{ school: school.id }}
-            className="block truncate text-section font-semibold text-text-1"
+            className="min-w-0 flex-1 truncate text-section font-semibold text-text-1"
           >
             {school.name}
           </Link>
-          <code className="block truncate text-text-3" title={connection?.url}>
-            {urlHost || t("card.noAddress")}
-          </code>
+          <ConnectionPill state={stateOf(of)} />
         </div>
-        <ConnectionPill state={stateOf(of)} />
+        <code className="block truncate text-text-3" title={connection?.url}>
+          {urlHost || t("card.noAddress")}
+        </code>
       </div>
       <div className="flex items-end justify-between gap-2">
         <HourStrip delivered={strip?.deliveredByHour ?? []} failed={strip?.failedByHour ?? []} />

@@ -1,8 +1,9 @@
 import { Tooltip } from "antd";
 import { useTranslation } from "react-i18next";
+import { formatCount } from "@/components/format";
 import { PILL_ICONS, StatusPill } from "@/components/StatusPill";
 import { Time } from "@/components/time";
-import type { Connection } from "@/gen/rollcall/provider/v1/school";
+import type { Connection, DeliveryFigures } from "@/gen/rollcall/provider/v1/school";
 
 /** Whether the school's copy equals the roster: never claimed before a comparison said so. */
 export function InSync() {
@@ -44,9 +45,19 @@ export function Enrollment({ connection }: { connection: Connection | undefined 
   return <>{useEnrollment(connection)}</>;
 }
 
+/** What waits for a school, by state; only what there is. */
+export function Waiting({ figures }: { figures: DeliveryFigures | undefined }) {
+  const { t } = useTranslation("schools");
+  const parts = (["pending", "parked", "held"] as const)
+    .map((state) => ({ state, count: figures?.[state] ?? "0" }))
+    .filter(({ count }) => count !== "0")
+    .map(({ state, count }) => t(`waiting.${state}`, { total: formatCount(count) }));
+  return parts.length === 0 ? t("waiting.none") : parts.join(", ");
+}
+
 /** How old the secret in force is. */
 export function SecretAge({ connection }: { connection: Connection | undefined }) {
   const { t } = useTranslation("schools");
   const active = connection?.secrets.find(({ state }) => state === "active");
-  return active?.createdAt ? <Time at={active.createdAt} relative /> : <>{t("card.noSecret")}</>;
+  return active?.createdAt ? <Time at={active.createdAt} relative /> : t("card.noSecret");
 }
