@@ -124,7 +124,8 @@ impl App {
 
     /// Waits until the current page shows its screen: a heading, and nothing that is still being loaded.
     pub async fn until_shown(&self) -> Result<()> {
-        const SCRIPT: &str = "return document.readyState === 'complete' && !!document.querySelector('h1, [role=heading]')
+        const SCRIPT: &str =
+            "return document.readyState === 'complete' && !!document.querySelector('h1, [role=heading]')
             && !document.querySelector('[aria-busy=true], .ant-skeleton')";
         until("the screen is shown", STEP, async || {
             let shown = self.driver.execute(SCRIPT, vec![]).await?;

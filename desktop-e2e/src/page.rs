@@ -62,7 +62,8 @@ impl App {
 
     /// Waits until this stands in the page.
     pub async fn until_said(&self, text: &str) -> Result<()> {
-        let said = until(&format!("“{text}”"), STEP, async || Ok(self.text().await?.contains(text).then_some(()))).await;
+        let said =
+            until(&format!("“{text}”"), STEP, async || Ok(self.text().await?.contains(text).then_some(()))).await;
         match said {
             Ok(()) => Ok(()),
             Err(error) => bail!("{error}; the page says: {}", self.text().await?),

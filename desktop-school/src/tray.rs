@@ -8,7 +8,9 @@ use desktop_shell::{
     link::LinkState,
 };
 use rollcall_proto::{
-    provider::v1::{Connection, ConnectionState, GetConnectionRequest, school_link_service_client::SchoolLinkServiceClient},
+    provider::v1::{
+        Connection, ConnectionState, GetConnectionRequest, school_link_service_client::SchoolLinkServiceClient,
+    },
     school::v1::{GetStatusRequest, Status, receiver_service_client::ReceiverServiceClient},
 };
 use tauri::{

@@ -132,10 +132,8 @@ async fn live(bed: &Bed<'_>, stage: &Stage, console: &App, report: &mut Report) 
 
     let happened = attempts(stage, total).await?;
     let seen = told["seen"].as_object().context("the probe told nothing")?;
-    let mut late: Vec<f64> = seen
-        .iter()
-        .filter_map(|(id, at)| Some((at.as_f64()? - happened.get(id)?) / 1e3))
-        .collect();
+    let mut late: Vec<f64> =
+        seen.iter().filter_map(|(id, at)| Some((at.as_f64()? - happened.get(id)?) / 1e3)).collect();
     if late.len() < total as usize / 2 {
         bail!("only {} of {total} new attempts were seen in the log window", late.len());
     }

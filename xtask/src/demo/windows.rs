@@ -43,10 +43,8 @@ impl Windows {
         sign_in(&stage, provider).await?;
         let school = schools.first().context("the demo has no school")?;
         let folder = school.receiver.data_dir.to_string_lossy().into_owned();
-        let opened = vec![
-            stage.start(&consoles.provider, &[])?,
-            stage.start(&consoles.school, &["--data-dir", &folder])?,
-        ];
+        let opened =
+            vec![stage.start(&consoles.provider, &[])?, stage.start(&consoles.school, &["--data-dir", &folder])?];
         Ok(Self { _consoles: opened, _stage: stage })
     }
 }
