@@ -138,6 +138,31 @@ impl Stage {
         Ok(())
     }
 
+    /// Deletes all that a service keeps in the keychain, as its owner may.
+    pub async fn empty_keychain(&self, service: &str) -> Result<()> {
+        output(self.command("secret-tool").args(["clear", "service", service])).await.map(drop)
+    }
+
+    /// Chooses a file in the system's dialog of this title.
+    pub async fn choose_file(&self, title: &str, file: &Path) -> Result<()> {
+        let dialog = self.window(&["--name", title]).await?;
+        output(self.command("xdotool").args(["windowfocus", "--sync", &dialog])).await?;
+        // A slash opens the field for a path.
+        let path = file.to_str().context("the path is a text")?;
+        output(self.command("xdotool").args(["type", "--delay", "20", path])).await?;
+        output(self.command("xdotool").args(["key", "Return"])).await.map(drop)
+    }
+
+    /// A visible window, once it is there.
+    async fn window(&self, search: &[&str]) -> Result<String> {
+        until(&format!("a window {search:?}"), STEP, async || {
+            let found = self.command("xdotool").args(["search", "--onlyvisible"]).args(search).output().await?;
+            let found = String::from_utf8_lossy(&found.stdout).lines().next().map(str::to_owned);
+            Ok(found.filter(|window| !window.is_empty()))
+        })
+        .await
+    }
+
     /// Locks the keyring; from then on a prompt asks for the password, which nobody gives.
     pub async fn lock_keyring(&self) -> Result<()> {
         let mut lock = self.command("dbus-send");
@@ -148,13 +173,7 @@ impl Stage {
 
     /// Answers the keyring's prompt with the password, as its owner does.
     pub async fn answer_prompt(&self) -> Result<()> {
-        let prompt = until("the keyring asks", STEP, async || {
-            let mut search = self.command("xdotool");
-            let found = search.args(["search", "--onlyvisible", "--class", "prompter"]).output().await?;
-            let found = String::from_utf8_lossy(&found.stdout).lines().next().map(str::to_owned);
-            Ok(found.filter(|window| !window.is_empty()))
-        });
-        let prompt = prompt.await?;
+        let prompt = self.window(&["--class", "prompter"]).await?;
         output(self.command("xdotool").args(["windowfocus", "--sync", &prompt])).await?;
         output(self.command("xdotool").args(["type", "--delay", "20", PASSWORD])).await?;
         output(self.command("xdotool").args(["key", "Return"])).await.map(drop)

@@ -37,15 +37,15 @@ impl Screenshots {
         std::fs::create_dir_all(&self.out).with_context(|| format!("cannot make {}", self.out.display()))?;
         let progress = Arc::new(Progress::new());
         progress.step("building everything");
-        let built = tokio::task::spawn_blocking(|| Ok((build::servers(Profile::Dev)?, Consoles::build(Profile::Dev)?)));
-        let (binaries, consoles) = built.await.map_err(anyhow::Error::from).flatten()?;
+        let build = || -> Result<_> { Ok((build::servers(Profile::Dev)?, Consoles::build(Profile::Dev)?)) };
+        let (binaries, consoles) = tokio::task::spawn_blocking(build).await??;
         let folder = tempfile::Builder::new().prefix("rollcall-pictures-").tempdir()?;
         tokio::select! {
             made = async {
                 let scene = Demo::pictured().play(&binaries, folder.path(), &progress).await?;
                 for (theme, gtk) in THEMES {
                     progress.step(format!("pictures, {theme}"));
-                    take(&consoles, &scene, gtk, &|name| self.out.join(format!("{name}-{theme}.png"))).await?;
+                    take(&consoles, &scene, gtk, &|name: &str| self.out.join(format!("{name}-{theme}.png"))).await?;
                 }
                 scene.stop().await
             } => made.map(|()| ExitCode::SUCCESS),

@@ -1,10 +1,6 @@
 //! Row 14: the consoles, on real windows without a graphics card.
 
-use std::{
-    collections::HashMap,
-    path::Path,
-    time::{Duration, SystemTime},
-};
+use std::{collections::HashMap, path::Path, time::Duration};
 
 use anyhow::{Context, Result, bail};
 use desktop_e2e::{App, Keyring, Stage as Desktop};
@@ -77,9 +73,7 @@ async fn starts(desktop: &Desktop, app: &str, program: &Path, times: u64, report
         let arguments: &[&str] = if app == "school" { &["--listen", "127.0.0.1:0"] } else { &[] };
         let console = desktop.open(program, arguments).await?;
         console.until_shown().await?;
-        let shown = SystemTime::now();
-        let started = started_at(console.group().context("it runs")?, program)?;
-        took.push(shown.duration_since(started).unwrap_or_default().as_secs_f64());
+        took.push(age(console.group().context("it runs")?, program)?.as_secs_f64());
         console.kill().await?;
     }
     let (p50, worst) = (percentile(&mut took, 50.0), percentile(&mut took, 100.0));
@@ -155,7 +149,7 @@ async fn attempts(stage: &Stage, count: u64) -> Result<HashMap<String, f64>> {
             ..Default::default()
         };
         let page = patient(|| async { stage.admin.log().list_attempts(request.clone()).await }).await?;
-        for attempt in page.attempts {
+        for attempt in page.attempts.into_iter().take(count as usize - found.len()) {
             let at = attempt.at.unwrap_or_default();
             let begun_ms = at.seconds as f64 * 1e3 + f64::from(at.nanos) / 1e6;
             found.insert(attempt.message_id, begun_ms + f64::from(attempt.latency_us) / 1e3);
@@ -168,12 +162,12 @@ async fn attempts(stage: &Stage, count: u64) -> Result<HashMap<String, f64>> {
     Ok(found)
 }
 
-/// When the process of this program in the group was started.
-fn started_at(group: i32, program: &Path) -> Result<SystemTime> {
+/// How long ago the process of this program in the group was started.
+fn age(group: i32, program: &Path) -> Result<Duration> {
     let program = std::fs::canonicalize(program)?;
     for pid in members(group)? {
         if std::fs::read_link(format!("/proc/{pid}/exe")).is_ok_and(|exe| exe == program) {
-            return usage::started_at(pid);
+            return usage::age(pid);
         }
     }
     bail!("{} does not run", program.display())
