@@ -7,6 +7,18 @@ import schools from "./schools.json";
 import secretOnce from "./secret-once.json";
 import signIn from "./sign-in.json";
 import staff from "./staff.json";
+import students from "./students.json";
 
 /** English, by namespace: `common`, one per app, and one per feature. */
-export const en = { common, provider, school, audit, dashboard, schools, secretOnce, signIn, staff } as const;
+export const en = {
+  common,
+  provider,
+  school,
+  audit,
+  dashboard,
+  schools,
+  secretOnce,
+  signIn,
+  staff,
+  students,
+} as const;
