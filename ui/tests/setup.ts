@@ -3,7 +3,7 @@ import { cleanup, configure } from "@testing-library/react";
 import { afterEach } from "vitest";
 import "@/words";
 
-// A screen's code is loaded when it is first shown; on a busy machine that takes more than the default second.
+// Screens are loaded on demand, which takes its time where many tests run.
 configure({ asyncUtilTimeout: 10_000 });
 
 // Ant Design asks for these; jsdom has no layout.
