@@ -5,6 +5,7 @@ use std::{
     collections::BTreeMap,
     net::{IpAddr, Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
@@ -13,7 +14,7 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use crate::{exit::Failure, store::DatabaseUrl};
+use crate::{engine::run::LEASE, exit::Failure, store::DatabaseUrl};
 
 /// The port of gRPC.
 const PORT: u16 = 7443;
@@ -43,6 +44,9 @@ pub struct Written {
     /// File of key-encryption keys, lines `id base64`, mode 0600 [default: a file in the data folder]
     #[arg(long, value_name = "F")]
     pub key_file: Option<PathBuf>,
+    /// On PostgreSQL: how long another server's work is left to it when it is not heard of, s [default: 60]
+    #[arg(long, value_name = "SECONDS")]
+    pub node_lease: Option<String>,
     /// A network that webhooks may reach although it is not public; repeatable
     #[arg(long, value_name = "CIDR")]
     #[serde(default)]
@@ -78,6 +82,8 @@ pub struct Config {
     pub database: DatabaseUrl,
     /// The key-encryption keys.
     pub key_source: KeySource,
+    /// How long a server that is not heard of keeps its work, on PostgreSQL.
+    pub node_lease: Duration,
     /// Networks that the egress policy opens.
     pub allow_networks: Vec<IpNet>,
     /// Where `--ready-json` goes; `-` is stdout.
@@ -135,6 +141,10 @@ impl Config {
         };
         let key_file = pick(text(flags.key_file), "key_file", text(file.key_file));
         let key_source = key_source(key_file.map(|(_, path)| path.into()), &data_dir, &database, environment)?;
+        let node_lease = match pick(flags.node_lease, "node_lease", file.node_lease) {
+            Some((source, text)) => lease(&source, &text)?,
+            None => LEASE,
+        };
         let networks = if !flags.allow_network.is_empty() {
             flags.allow_network
         } else if let Some(list) = from_environment("ROLLCALL_ALLOW_NETWORK") {
@@ -150,6 +160,7 @@ impl Config {
             public_address,
             database,
             key_source,
+            node_lease,
             allow_networks,
             ready_json: None,
         })
@@ -168,6 +179,7 @@ impl Config {
             public_address: self.public_address.clone().unwrap_or_default(),
             database_url: self.database.shown(),
             key_file,
+            node_lease: self.node_lease.as_secs().to_string(),
             allow_network: self.allow_networks.iter().map(ToString::to_string).collect(),
         }
     }
@@ -183,6 +195,7 @@ pub struct Shown {
     pub public_address: String,
     pub database_url: String,
     pub key_file: String,
+    pub node_lease: String,
     pub allow_network: Vec<String>,
 }
 
@@ -207,6 +220,13 @@ fn check_public(source: &str, text: String) -> Result<String, Failure> {
             .rsplit_once(':')
             .is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok_and(|port| port > 0));
     if usable { Ok(text) } else { Err(Failure::config(format!("{source}: `{text}` is not HOST:PORT"))) }
+}
+
+fn lease(source: &str, text: &str) -> Result<Duration, Failure> {
+    let seconds = text.parse::<u64>().ok().filter(|seconds| (5..=3_600).contains(seconds));
+    seconds
+        .map(Duration::from_secs)
+        .ok_or_else(|| Failure::config(format!("{source}: `{text}` is not 5 to 3600 seconds")))
 }
 
 fn network(text: &str) -> Result<IpNet, Failure> {
@@ -287,6 +307,7 @@ mod tests {
         named("listen = 'here'", &[], "listen");
         named("allow_network = ['10.0.0.0/99']", &[], "allow_network");
         named("ops_listen = '0.0.0.0:7480'", &[], "ops_listen");
+        named("", &[("ROLLCALL_NODE_LEASE", "1")], "ROLLCALL_NODE_LEASE");
         named("public_address = 'nowhere'", &[], "public_address");
         named(
             "",

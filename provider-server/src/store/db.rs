@@ -162,6 +162,11 @@ impl Conn {
         Self { link: Link::Postgres(link), texts: Texts::new(Dialect::Postgres) }
     }
 
+    /// Whether other servers may write at the same time: then what is read in order to be written is locked.
+    pub(super) fn is_shared(&self) -> bool {
+        matches!(self.link, Link::Postgres(_))
+    }
+
     /// Runs a statement; answers the rows affected.
     pub async fn execute(&mut self, sql: &'static str, values: Vec<Value>) -> Result<u64, StoreError> {
         self.run(sql.into(), values).await
@@ -243,8 +248,8 @@ impl Conn {
         Ok(rows)
     }
 
-    /// Starts a transaction. On SQLite it holds the one write lock from the start; on PostgreSQL it locks rows as it
-    /// reads them with [`query_locked`](Self::query_locked).
+    /// Starts a transaction. On SQLite it holds the one write lock from the start; on PostgreSQL it locks what it is about
+    /// to write, see `locks.rs`.
     pub(super) async fn begin(&mut self) -> Result<(), StoreError> {
         self.control("BEGIN IMMEDIATE", "BEGIN").await
     }
@@ -341,6 +346,14 @@ impl Database {
         match &self.pools {
             Pools::Sqlite(pools) => pools.writer().await.map(Conn::sqlite),
             Pools::Postgres(pools) => pools.writer().await.map(Conn::postgres),
+        }
+    }
+
+    /// Calls `heard` whenever another server told something; ends with a fault.
+    pub(super) async fn listen(&self, heard: impl Fn()) -> StoreError {
+        match &self.pools {
+            Pools::Sqlite(_) => std::future::pending().await,
+            Pools::Postgres(pools) => pools.listen(heard).await,
         }
     }
 

@@ -152,6 +152,13 @@ pub fn event_body_place(event: &EventId) -> Place<'_> {
 
 /// Wraps every data key with the ring's first key, in this transaction. Answers how many.
 pub async fn rewrap_all(tx: &mut Tx<'_>, ring: Keyring) -> Result<u64, StoreError> {
+    // They would go on wrapping with the key that ends here.
+    let others = if tx.conn.is_shared() { super::nodes::others(tx.conn, tx.shared.node).await? } else { 0 };
+    if others > 0 {
+        let words =
+            format!("{others} other servers use this database: stop all but one, rotate, and give all the new keys");
+        return Err(crate::error::Refusal::precondition(words).into());
+    }
     let mut count = 0;
     for mut row in tx.conn.query("SELECT scope, wrapped FROM data_keys ORDER BY scope", vec![]).await? {
         let (scope, wrapped): (String, Vec<u8>) = (row.take(0)?, row.take(1)?);

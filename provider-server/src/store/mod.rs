@@ -16,8 +16,11 @@ pub mod housekeeping;
 pub mod imports;
 pub mod keys;
 pub mod limits;
+mod locks;
 pub mod log;
 pub mod meta;
+mod news;
+pub mod nodes;
 pub mod record;
 pub mod roster;
 pub mod rotation;
@@ -107,6 +110,10 @@ pub struct Shared {
     log_wake: watch::Sender<u64>,
     /// Wakes the sync worker when a connection changed.
     pub sync_wake: Notify,
+    /// This server among those that share the database.
+    pub node: nodes::NodeId,
+    /// What servers that share the database tell each other.
+    pub news: news::News,
     closing: CancellationToken,
     /// Becomes true when the disk failed: the server must stop with exit code 70.
     pub fatal: watch::Sender<bool>,
@@ -121,9 +128,12 @@ impl Store {
         entropy: Entropy,
     ) -> Result<(Self, mpsc::UnboundedReceiver<Committed>), StoreError> {
         let database = Database::open(url).await?;
+        let node = entropy.bytes();
         let shared = Arc::new(Shared {
             clock,
             entropy,
+            node,
+            news: news::News::default(),
             keys: keys::KeyCache::new(keyring),
             log_wake: watch::Sender::new(0),
             sync_wake: Notify::new(),
@@ -132,6 +142,7 @@ impl Store {
         });
         let (committed, engine) = mpsc::unbounded_channel();
         let writer = writer::start(&database, shared.clone(), committed).await?;
+        news::start(&database, &shared);
         let store = Self { database, writer, shared };
         store.act(|tx| Box::pin(async move { keys::check(tx).await })).await?;
         Ok((store, engine))
@@ -180,8 +191,9 @@ impl Store {
 }
 
 impl Shared {
-    /// Tells live tails that attempts were recorded.
+    /// Tells live tails that attempts were recorded, here and at the other servers.
     pub fn attempts_recorded(&self) {
         self.log_wake.send_modify(|count| *count += 1);
+        self.news.tell();
     }
 }

@@ -120,6 +120,7 @@ pub type Lost = (SchoolId, u64);
 
 /// Records a batch. Answers the messages that were not ours any more; their attempts are in the log all the same.
 pub async fn record(tx: &mut Tx<'_>, batch: &RecordBatch) -> Result<Vec<Lost>, StoreError> {
+    tx.lock_schools(batch.schools.iter().map(|school| school.school)).await?;
     let mut next = take_log_sequences(tx, batch).await?;
     let lost = update_messages(tx, batch).await?;
     insert_attempts(tx, batch, &mut next).await?;

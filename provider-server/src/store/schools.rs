@@ -78,6 +78,7 @@ pub async fn create(
     name: &str,
     sourced_id: &str,
 ) -> Result<SchoolId, StoreError> {
+    tx.lock_district(district).await?;
     let sql = "SELECT 1 FROM schools WHERE district_id = $1 AND sourced_id = $2";
     if tx.conn.query_optional(sql, vec![district.into(), sourced_id.to_owned().into()]).await?.is_some() {
         let refusal = Refusal::field("sourcedId", "is taken by another school of this district");

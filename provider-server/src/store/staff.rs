@@ -109,6 +109,7 @@ pub async fn owner_exists(conn: &mut Conn) -> Result<bool, StoreError> {
 
 /// Makes an account.
 pub async fn create(tx: &mut Tx<'_>, actor: &str, new: NewStaff) -> Result<Staff, StoreError> {
+    tx.lock_installation().await?;
     let sql = "SELECT 1 FROM staff WHERE username = $1";
     if tx.conn.query_optional(sql, vec![(&new.username).into()]).await?.is_some() {
         let violation = Violation { field: "username".into(), message: "is taken: use another".into() };
@@ -138,6 +139,7 @@ pub async fn create(tx: &mut Tx<'_>, actor: &str, new: NewStaff) -> Result<Staff
 
 /// Disables an account and ends its sessions. The last enabled owner stays.
 pub async fn disable(tx: &mut Tx<'_>, actor: &str, name: &str) -> Result<Staff, StoreError> {
+    tx.lock_installation().await?;
     let sql = "SELECT staff_id, role, disabled FROM staff WHERE username = $1 OR staff_id = $2";
     let id = name.parse::<StaffId>().ok();
     let row = tx.conn.query_optional(sql, vec![name.to_owned().into(), id.into()]).await?;
@@ -218,6 +220,7 @@ pub async fn set_owner_code(tx: &mut Tx<'_>, code: &str) -> Result<(), StoreErro
 
 /// Turns the owner code into the first owner, once, and opens a session.
 pub async fn claim_owner(tx: &mut Tx<'_>, code: &str, new: NewStaff, attempt: &[Subject]) -> Result<Grant, StoreError> {
+    tx.lock_installation().await?;
     if owner_exists(tx.conn).await? || !is_owner_code(tx.conn, code).await? {
         return Err(Refusal::new(RefusalKind::Denied, "the owner code is wrong or was used").into());
     }

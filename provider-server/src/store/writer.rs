@@ -1,14 +1,18 @@
-//! The one writer. Jobs that wait while a commit is under way share the next one: many callers, one fsync, no timer.
-//! Each job runs inside a savepoint, so that its failure undoes it alone.
+//! What writes. On SQLite one writer: jobs that wait while a commit is under way share the next one, many callers, one
+//! fsync, no timer; each runs inside a savepoint, so that its failure undoes it alone. On PostgreSQL a few writers, each
+//! with a connection of its own and one job in a transaction: rows are locked in one order, which two jobs in one
+//! transaction could not keep, and the server itself gathers the commits of many connections into one fsync.
 
 use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Mutex, mpsc, oneshot};
 
 use super::{
     Shared, StoreError,
+    audit::{self, AuditAct},
     commit_mark::{CommitId, Mark},
     db::{Conn, Database},
+    nodes,
 };
 use crate::model::delivery::NewDelivery;
 use rollcall_proto::id::SchoolId;
@@ -17,6 +21,8 @@ use rollcall_proto::id::SchoolId;
 const QUEUE: usize = 1024;
 /// Jobs in one transaction.
 const MAX_JOBS: usize = 256;
+/// Writers of a shared database.
+const WRITERS: usize = 3;
 /// Before a lost database is asked again.
 const PATIENCE: Duration = Duration::from_millis(250);
 
@@ -42,7 +48,13 @@ pub struct Tx<'c> {
     pub shared: &'c Arc<Shared>,
     /// The time of this transaction, ms; later than any earlier one's or equal.
     pub now_ms: i64,
+    /// Acts to be written into the audit log just before the commit.
+    pub(super) acts: Vec<AuditAct>,
     outbox: Vec<Committed>,
+    /// Whether no other job is in this transaction.
+    is_alone: bool,
+    /// The one job failed: the transaction is to be undone.
+    is_undone: bool,
 }
 
 impl Tx<'_> {
@@ -89,11 +101,17 @@ async fn run_in_savepoint<T, F>(tx: &mut Tx<'_>, act: F) -> Result<T, StoreError
 where
     F: for<'t> FnOnce(&'t mut Tx<'_>) -> Act<'t, T> + Send,
 {
-    let outbox = tx.outbox.len();
+    if tx.is_alone {
+        let result = act(tx).await;
+        tx.is_undone = result.is_err();
+        return result;
+    }
+    let (outbox, acts) = (tx.outbox.len(), tx.acts.len());
     tx.conn.begin_part().await?;
     let result = act(tx).await;
     if result.is_err() {
         tx.outbox.truncate(outbox);
+        tx.acts.truncate(acts);
     }
     tx.conn.end_part(result.is_ok()).await?;
     result
@@ -122,21 +140,37 @@ impl StoreError {
     }
 }
 
-/// Starts the writer of a database.
+/// Starts the writers of a database.
 pub(super) async fn start(
     database: &Database,
     shared: Arc<Shared>,
     engine: mpsc::UnboundedSender<Committed>,
 ) -> Result<mpsc::Sender<Job>, StoreError> {
     let (sender, jobs) = mpsc::channel::<Job>(QUEUE);
-    let mut conn = database.writer().await?;
-    let mark = match database.is_shared() {
-        true => Some(Mark::register(&mut conn, &shared).await?),
-        false => None,
-    };
-    let writer = Writer { database: database.clone(), conn: Some(conn), mark, shared, engine, last_ms: 0 };
-    tokio::spawn(writer.run(jobs));
+    let jobs = Arc::new(Mutex::new(jobs));
+    for _ in 0..if database.is_shared() { WRITERS } else { 1 } {
+        let mut conn = database.writer().await?;
+        let mark = match database.is_shared() {
+            true => Some(Mark::register(&mut conn, &shared).await?),
+            false => None,
+        };
+        let (database, shared, engine) = (database.clone(), shared.clone(), engine.clone());
+        let writer = Writer { database, conn: Some(conn), mark, shared, engine, last_ms: 0 };
+        tokio::spawn(writer.run(jobs.clone()));
+    }
     Ok(sender)
+}
+
+/// What all jobs of a transaction leave to its end.
+async fn finish_tx(tx: &mut Tx<'_>) -> Result<(), StoreError> {
+    if tx.is_alone {
+        let reloads = tx.outbox.iter().filter_map(|committed| match committed {
+            Committed::Reload(school) => Some(*school),
+            _ => None,
+        });
+        nodes::wake(tx, reloads.collect()).await?;
+    }
+    audit::write(tx).await
 }
 
 struct Writer {
@@ -151,15 +185,19 @@ struct Writer {
 }
 
 impl Writer {
-    async fn run(mut self, mut jobs: mpsc::Receiver<Job>) {
-        let mut waiting = Vec::with_capacity(MAX_JOBS);
+    async fn run(mut self, jobs: Arc<Mutex<mpsc::Receiver<Job>>>) {
+        let most = if self.mark.is_some() { 1 } else { MAX_JOBS };
+        let mut waiting = Vec::with_capacity(most);
         loop {
-            tokio::select! {
-                count = jobs.recv_many(&mut waiting, MAX_JOBS) => if count == 0 { break },
-                // Closing answers what waits already, and refuses the rest.
-                () = self.shared.closing.cancelled(), if !jobs.is_closed() => {
-                    jobs.close();
-                    continue;
+            {
+                let mut jobs = jobs.lock().await;
+                tokio::select! {
+                    count = jobs.recv_many(&mut waiting, most) => if count == 0 { break },
+                    // Closing answers what waits already, and refuses the rest.
+                    () = self.shared.closing.cancelled(), if !jobs.is_closed() => {
+                        jobs.close();
+                        continue;
+                    }
                 }
             }
             // A clock that was set back must not make later changes look older.
@@ -181,7 +219,15 @@ impl Writer {
             }
         };
         let mut finishes: Vec<Finish> = Vec::with_capacity(waiting.len());
-        let mut tx = Tx { conn: &mut conn, shared: &self.shared, now_ms: self.last_ms, outbox: Vec::new() };
+        let mut tx = Tx {
+            conn: &mut conn,
+            shared: &self.shared,
+            now_ms: self.last_ms,
+            acts: Vec::new(),
+            outbox: Vec::new(),
+            is_alone: self.mark.is_some(),
+            is_undone: false,
+        };
         let mut failed = None;
         for job in waiting.drain(..) {
             match job(&mut tx).await {
@@ -191,6 +237,14 @@ impl Writer {
                     break;
                 }
             }
+        }
+        if tx.is_undone && failed.is_none() {
+            conn.rollback().await;
+            self.conn = Some(conn);
+            return true;
+        }
+        if failed.is_none() {
+            failed = finish_tx(&mut tx).await.err();
         }
         let outbox = std::mem::take(&mut tx.outbox);
         let result = match failed {
@@ -294,6 +348,9 @@ impl Writer {
     }
 
     fn hand_over(&self, outbox: Vec<Committed>) {
+        if !outbox.is_empty() {
+            self.shared.news.tell();
+        }
         for committed in outbox {
             if matches!(committed, Committed::Connection(_)) {
                 self.shared.sync_wake.notify_one();

@@ -20,7 +20,7 @@ use provider_server::{
 use rollcall_proto::id::{DistrictId, SchoolId};
 use tokio::sync::mpsc::UnboundedReceiver;
 
-pub use database::{TestDatabase, on_postgres};
+pub use database::{TestDatabase, Upstream, on_postgres};
 
 /// The time at which every test starts, ms.
 pub const START_MS: i64 = 1_763_913_600_000;
@@ -31,7 +31,7 @@ pub struct TestStore {
     pub committed: UnboundedReceiver<Committed>,
     pub clock: ManualClock,
     pub entropy: Entropy,
-    database: TestDatabase,
+    pub database: Arc<TestDatabase>,
     keyring: Keyring,
     time: Arc<dyn Clock>,
 }
@@ -42,18 +42,18 @@ impl TestStore {
         let entropy = Entropy::seeded(7);
         let keyring = Keyring::new(vec![SealingKey::generate(START_MS, &entropy)]);
         let clock = ManualClock::at(START_MS);
-        Self::open(TestDatabase::new(), keyring, Arc::new(clock.clone()), clock, entropy).await
+        Self::open(Arc::new(TestDatabase::new()), keyring, Arc::new(clock.clone()), clock, entropy).await
     }
 
     /// A new, empty store that goes by the machine's clock.
     pub async fn in_real_time() -> Self {
         let entropy = Entropy::seeded(7);
         let keyring = Keyring::new(vec![SealingKey::generate(START_MS, &entropy)]);
-        Self::open(TestDatabase::new(), keyring, Arc::new(SystemClock), ManualClock::at(START_MS), entropy).await
+        Self::open(Arc::new(TestDatabase::new()), keyring, Arc::new(SystemClock), ManualClock::at(START_MS), entropy).await
     }
 
     async fn open(
-        database: TestDatabase,
+        database: Arc<TestDatabase>,
         keyring: Keyring,
         time: Arc<dyn Clock>,
         clock: ManualClock,
@@ -62,6 +62,12 @@ impl TestStore {
         let (store, committed) =
             Store::open(&database.url, keyring.clone(), time.clone(), entropy.clone()).await.expect("the store opens");
         Self { store, committed, clock, entropy, database, keyring, time }
+    }
+
+    /// Another server on the same database; `number` tells it from the first.
+    pub async fn beside(&self, number: u64) -> Self {
+        let (database, keyring, time) = (self.database.clone(), self.keyring.clone(), self.time.clone());
+        Self::open(database, keyring, time, self.clock.clone(), Entropy::seeded(7 + number)).await
     }
 
     /// Closes the store and opens its database again.

@@ -10,7 +10,8 @@ use sqlx::{
     encode::IsNull,
     error::BoxDynError,
     postgres::{
-        PgArgumentBuffer, PgArguments, PgConnectOptions, PgPoolOptions, PgRow, PgSslMode, PgTypeInfo, types::Oid,
+        PgArgumentBuffer, PgArguments, PgConnectOptions, PgListener, PgPoolOptions, PgRow, PgSslMode, PgTypeInfo,
+        types::Oid,
     },
 };
 
@@ -62,6 +63,22 @@ impl Pools {
         let mut conn = connect(&self.options).await?;
         check_server(&mut conn).await?;
         Ok(Box::new(Box::new(conn)))
+    }
+
+    pub async fn listen(&self, heard: impl Fn()) -> StoreError {
+        let listening = async {
+            let mut listener = PgListener::connect_with(&self.readers).await?;
+            listener.listen("rollcall").await?;
+            loop {
+                // `None` says that the connection was lost meanwhile, and what was told with it.
+                listener.try_recv().await?;
+                heard();
+            }
+        };
+        match listening.await {
+            Ok(never) => never,
+            Err(error) => fault(error),
+        }
     }
 
     pub async fn close(&self) {
@@ -202,8 +219,9 @@ fn fault(error: sqlx::Error) -> StoreError {
             let code = database.code().unwrap_or_default();
             match (&*code, code.get(..2).unwrap_or_default()) {
                 ("53100", _) => StoreError::DiskFull,
-                // Serialization failure, deadlock, lock not available: the transaction is undone and may be tried again.
-                ("40001" | "40P01" | "55P03", _) => StoreError::Conflict,
+                // Serialization failure, deadlock, lock not available, and a key that another server made first: the
+                // transaction is undone and may be tried again.
+                ("40001" | "40P01" | "55P03" | "23505", _) => StoreError::Conflict,
                 // The connection is lost, the server stops or has become a standby, or has no room for us.
                 ("57P01" | "57P02" | "57P03" | "25006" | "25P03", _) | (_, "08" | "53") => StoreError::Unreachable,
                 (_, "28" | "3D") => StoreError::Unfit(database.message().to_owned()),

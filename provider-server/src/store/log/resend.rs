@@ -39,6 +39,9 @@ pub struct Queued {
 /// Refused where the message carries a whole student who has left the school since.
 pub async fn resend(tx: &mut Tx<'_>, scope: &Scope, id: EventId, actor: &str) -> Result<Queued, StoreError> {
     let message = message::find(tx.conn, scope, id).await?;
+    // Once more, as it stays until the end of this transaction.
+    tx.lock_schools([message.school]).await?;
+    let message = message::find(tx.conn, scope, id).await?;
     let Some(student) = message.student else {
         return Err(Refusal::precondition("a test is not sent again: send a new test of the connection").into());
     };
@@ -139,6 +142,7 @@ pub async fn discard(
     reason: String,
     actor: &str,
 ) -> Result<u64, StoreError> {
+    tx.lock_schools([school]).await?;
     let asked = ids.len();
     let list = || ids.iter().copied().map(Value::from).collect();
     let sql = "SELECT event_id FROM events WHERE school_id = $1 AND event_id IN {list}";

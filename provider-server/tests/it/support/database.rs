@@ -47,6 +47,46 @@ impl TestDatabase {
     }
 }
 
+/// Where a server of databases listens.
+#[derive(Clone)]
+pub enum Upstream {
+    Socket(std::path::PathBuf),
+    Tcp(String),
+}
+
+/// For tests of the server itself.
+impl TestDatabase {
+    /// Sets what new sessions of the database begin with.
+    pub fn set(&self, setting: &str, value: &str) {
+        let name = self.name.as_ref().expect("a database on a server");
+        apart(administer(format!("ALTER DATABASE {name} SET {setting} = {value}")));
+    }
+
+    /// The address of another database of the server, which is not made.
+    pub fn renamed(&self, name: &str) -> Self {
+        Self { url: url_of(name), folder: tempfile::tempdir().expect("a temporary folder"), name: None }
+    }
+
+    /// Where its server listens.
+    pub fn upstream(&self) -> Upstream {
+        let url: url::Url = server_url().parse().expect("a URL");
+        let port = url.port().unwrap_or(5432);
+        match url.query_pairs().find(|(name, _)| name == "host") {
+            Some((_, folder)) => Upstream::Socket(std::path::Path::new(&*folder).join(format!(".s.PGSQL.{port}"))),
+            None => Upstream::Tcp(format!("{}:{port}", url.host_str().expect("a host"))),
+        }
+    }
+
+    /// The same database, by way of this address.
+    pub fn url_through(&self, address: std::net::SocketAddr) -> DatabaseUrl {
+        let mut url: url::Url = url_text(self.name.as_ref().expect("a database on a server")).parse().expect("a URL");
+        url.set_host(Some(&address.ip().to_string())).expect("a host");
+        url.set_port(Some(address.port())).expect("a port");
+        url.set_query(Some("sslmode=disable"));
+        DatabaseUrl::parse(url.as_str()).expect("a database")
+    }
+}
+
 impl TestDatabase {
     /// Everything that is kept, by name: the files, and the tables of a server.
     pub fn contents(&self) -> Vec<(String, Vec<u8>)> {
