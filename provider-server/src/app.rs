@@ -81,7 +81,11 @@ pub async fn open(config: &Config, create: bool, clock: Arc<dyn Clock>, entropy:
     data_dir::create(&config.data_dir)?;
     let lock = data_dir::lock(&locked)?;
     let keyring = key_file::load(&config.key_source, exists, clock.now_ms(), &entropy)?;
-    let (store, committed) = Store::open(&config.database, keyring, clock, entropy).await?;
+    let node = match &config.database {
+        DatabaseUrl::Sqlite(_) => [0; 16],
+        DatabaseUrl::Postgres(_) => data_dir::node_id(&config.data_dir, &entropy)?,
+    };
+    let (store, committed) = Store::open(&config.database, node, keyring, clock, entropy).await?;
     Ok(Opened { store, committed, lock })
 }
 

@@ -33,6 +33,8 @@ pub struct Membership {
 /// What the next look does beside looking.
 pub struct Plan {
     lease: Duration,
+    /// The first one: whoever had this server's name before is dead.
+    join: bool,
     renew: bool,
     claim: bool,
     release: Vec<SchoolId>,
@@ -81,6 +83,7 @@ impl Membership {
         self.is_looking = true;
         Some(Plan {
             lease: self.lease,
+            join: self.renewed.is_none(),
             renew: self.renewed.is_none_or(|renewed| renewed.elapsed() > self.lease / 4),
             claim: !stopping,
             release: std::mem::take(&mut self.leaving),
@@ -109,7 +112,7 @@ impl Membership {
         }
         if surplus > 0 && look.nodes > 1 {
             self.leaving = machine.give_up_idle(surplus, now_ms);
-            self.leaving.iter().for_each(|school| drop(self.known.remove(school)));
+            self.known.retain(|school, _| !self.leaving.contains(school));
             self.hasten();
         }
     }
@@ -140,10 +143,19 @@ fn follow(machine: &mut Scheduler, before: HeldLane, lane: HeldLane, now_ms: i64
 pub async fn look(store: &Store, plan: Plan) -> Result<Looked, StoreError> {
     let node = store.shared().node;
     let began = Instant::now();
-    let Plan { lease, renew, claim, release } = plan;
+    let Plan { lease, join, renew, claim, release } = plan;
     if renew {
         let lease_ms = lease.as_millis() as u64;
-        store.act(move |tx| Box::pin(nodes::renew(tx, node, lease_ms))).await?;
+        store
+            .act(move |tx| {
+                Box::pin(async move {
+                    if join {
+                        nodes::leave(tx, node).await?;
+                    }
+                    nodes::renew(tx, node, lease_ms).await
+                })
+            })
+            .await?;
     }
     if !release.is_empty() {
         store.act(move |tx| Box::pin(nodes::release(tx, node, release))).await?;

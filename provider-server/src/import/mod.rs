@@ -22,6 +22,7 @@ use crate::{
     store::{
         Store, StoreError,
         imports::{self, Run, applying, staging, surroundings, undoing},
+        nodes::NodeId,
     },
     workers,
 };
@@ -70,7 +71,7 @@ impl Importer {
     /// Takes up what the last run of the server left and, on a shared database, what other servers left that are dead.
     /// Runs whose file was still being read are void.
     pub async fn resume(&self) -> Result<(), StoreError> {
-        self.adopt().await?;
+        self.adopt(None).await?;
         self.spawn_clearing();
         if self.shared.store.database().is_shared() {
             let importer = self.clone();
@@ -86,15 +87,15 @@ impl Importer {
                 () = self.shared.stopping.cancelled() => return,
                 () = tokio::time::sleep(ADOPT) => {}
             }
-            if let Err(error) = self.adopt().await {
+            if let Err(error) = self.adopt(Some(self.shared.store.shared().node)).await {
                 tracing::warn!(%error, "runs of servers that died are looked for again");
             }
         }
     }
 
-    async fn adopt(&self) -> Result<(), StoreError> {
+    async fn adopt(&self, but: Option<NodeId>) -> Result<(), StoreError> {
         let store = &self.shared.store;
-        let left = imports::at_work(&mut store.reader().await?, store.shared().node).await?;
+        let left = imports::at_work(&mut store.reader().await?, but).await?;
         for run in left {
             let id = run.id;
             if !store.act(move |tx| Box::pin(imports::adopt(tx, id))).await? {

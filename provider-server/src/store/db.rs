@@ -3,6 +3,7 @@
 
 mod migrations;
 mod postgres;
+mod schema;
 mod sqlite;
 mod texts;
 mod url;
@@ -12,6 +13,7 @@ use std::sync::Arc;
 use super::StoreError;
 use texts::{Dialect, Texts};
 
+pub(super) use schema::Table;
 pub use url::DatabaseUrl;
 
 /// A value to bind or that was read.
@@ -135,6 +137,11 @@ impl<T: FromValue> FromValue for Option<T> {
 pub struct Row(Vec<Value>);
 
 impl Row {
+    /// All of its values.
+    pub(super) fn into_values(self) -> Vec<Value> {
+        self.0
+    }
+
     /// Takes the column's value; a value of another kind is a corrupt row.
     pub fn take<T: FromValue>(&mut self, column: usize) -> Result<T, StoreError> {
         let value = std::mem::replace(&mut self.0[column], Value::Null);
@@ -358,7 +365,7 @@ impl Database {
     }
 
     /// Closes all connections; SQLite folds its log into the database file. The writer must have ended.
-    pub(super) async fn close(&self) {
+    pub async fn close(&self) {
         match &self.pools {
             Pools::Sqlite(pools) => pools.close().await,
             Pools::Postgres(pools) => pools.close().await,

@@ -140,13 +140,14 @@ pub async fn list(
     conn.query(&sql, values).await?.into_iter().map(read).collect()
 }
 
-/// Runs that a server was working on when it stopped; not those of this one since its start.
-pub async fn at_work(conn: &mut Conn, node: nodes::NodeId) -> Result<Vec<Run>, StoreError> {
+/// Runs that a server works on, or was working on when it stopped; but those of this one, where it is given.
+pub async fn at_work(conn: &mut Conn, but: Option<nodes::NodeId>) -> Result<Vec<Run>, StoreError> {
     let sql = format!(
         "{COLUMNS} WHERE state IN ('checking', 'applying', 'undoing') AND (node_id IS NULL OR node_id <> $1)
          ORDER BY run_id"
     );
-    conn.query(&sql, vec![(&node).into()]).await?.into_iter().map(read).collect()
+    let but = but.map_or_else(Vec::new, |node| node.to_vec());
+    conn.query(&sql, vec![but.into()]).await?.into_iter().map(read).collect()
 }
 
 /// Makes a run at work this server's, unless another one that is alive works on it. Answers whether it is ours.

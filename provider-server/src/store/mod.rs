@@ -8,6 +8,7 @@ pub mod changes;
 pub mod codes;
 mod commit_mark;
 pub mod connections;
+pub mod copy;
 pub mod db;
 pub mod deliveries;
 pub mod districts;
@@ -120,15 +121,16 @@ pub struct Shared {
 }
 
 impl Store {
-    /// Opens the database. What transactions commit for the engine arrives at the receiver, in commit order.
+    /// Opens the database as this server among those that share it; a server that was started again keeps its name. What
+    /// transactions commit for the engine arrives at the receiver.
     pub async fn open(
         url: &DatabaseUrl,
+        node: nodes::NodeId,
         keyring: Keyring,
         clock: Arc<dyn Clock>,
         entropy: Entropy,
     ) -> Result<(Self, mpsc::UnboundedReceiver<Committed>), StoreError> {
         let database = Database::open(url).await?;
-        let node = entropy.bytes();
         let shared = Arc::new(Shared {
             clock,
             entropy,
@@ -142,6 +144,10 @@ impl Store {
         });
         let (committed, engine) = mpsc::unbounded_channel();
         let writer = writer::start(&database, shared.clone(), committed).await?;
+        if meta::get(&mut database.reader().await?, copy::UNDER_WAY).await?.is_some() {
+            let words = "a copy into it was not finished: copy again into an empty one";
+            return Err(StoreError::Unfit(words.into()));
+        }
         news::start(&database, &shared);
         let store = Self { database, writer, shared };
         store.act(|tx| Box::pin(async move { keys::check(tx).await })).await?;

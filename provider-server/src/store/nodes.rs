@@ -6,7 +6,7 @@ use rollcall_proto::id::SchoolId;
 
 use super::{Conn, StoreError, Tx, Value};
 
-/// A server that runs; new with each start.
+/// A server; the same after it was started again.
 pub type NodeId = [u8; 16];
 
 /// Grows each time a lane is taken.

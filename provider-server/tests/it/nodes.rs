@@ -1,9 +1,12 @@
-//! Several servers on one PostgreSQL, and what is asked of that PostgreSQL. On SQLite there is one server, and these tests
+//! Several servers on one PostgreSQL, what is asked of that PostgreSQL, and the way to it. On SQLite there is one server, and these tests
 //! say so.
 
 mod commits;
+mod copying;
 mod deliveries;
 mod demands;
+#[cfg(unix)]
+mod processes;
 
 use crate::support::on_postgres;
 

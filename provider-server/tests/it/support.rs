@@ -12,8 +12,10 @@ use provider_server::{
     },
     sealing::{Keyring, SealingKey},
     store::{
-        Committed, Store, Tx,
+        Committed, Database, Store, StoreError, Tx,
+        copy::{self, Copied},
         keys::{self, KeyCache},
+        nodes::NodeId,
         sync,
     },
 };
@@ -32,6 +34,7 @@ pub struct TestStore {
     pub clock: ManualClock,
     pub entropy: Entropy,
     pub database: Arc<TestDatabase>,
+    node: NodeId,
     keyring: Keyring,
     time: Arc<dyn Clock>,
 }
@@ -42,39 +45,83 @@ impl TestStore {
         let entropy = Entropy::seeded(7);
         let keyring = Keyring::new(vec![SealingKey::generate(START_MS, &entropy)]);
         let clock = ManualClock::at(START_MS);
-        Self::open(Arc::new(TestDatabase::new()), keyring, Arc::new(clock.clone()), clock, entropy).await
+        Self::open(Arc::new(TestDatabase::new()), [0; 16], keyring, Arc::new(clock.clone()), clock, entropy).await
     }
 
     /// A new, empty store that goes by the machine's clock.
     pub async fn in_real_time() -> Self {
         let entropy = Entropy::seeded(7);
         let keyring = Keyring::new(vec![SealingKey::generate(START_MS, &entropy)]);
-        Self::open(Arc::new(TestDatabase::new()), keyring, Arc::new(SystemClock), ManualClock::at(START_MS), entropy).await
+        Self::open(
+            Arc::new(TestDatabase::new()),
+            [0; 16],
+            keyring,
+            Arc::new(SystemClock),
+            ManualClock::at(START_MS),
+            entropy,
+        )
+        .await
+    }
+
+    /// A store on this database, new and empty.
+    pub async fn on(database: TestDatabase) -> Self {
+        let entropy = Entropy::seeded(7);
+        let keyring = Keyring::new(vec![SealingKey::generate(START_MS, &entropy)]);
+        let clock = ManualClock::at(START_MS);
+        Self::open(Arc::new(database), [0; 16], keyring, Arc::new(clock.clone()), clock, entropy).await
+    }
+
+    /// Closes the store, copies everything to an empty database, and opens that.
+    pub async fn moved_to(self, database: TestDatabase) -> (Self, Copied) {
+        let Self { store, database: from, node, keyring, clock, entropy, time, .. } = self;
+        store.close().await;
+        let source = Database::open(&from.url).await.expect("the source");
+        let target = Database::open(&database.url).await.expect("the target");
+        let copied = copy::copy(&source, &target, |_, _| ()).await.unwrap_or_else(|error| panic!("{error}"));
+        source.close().await;
+        target.close().await;
+        (Self::open(Arc::new(database), node, keyring, time, clock, entropy).await, copied)
+    }
+
+    /// Closes the store; answers why it does not open again.
+    pub async fn try_reopen(self) -> Result<Store, StoreError> {
+        let Self { store, database, node, keyring, entropy, time, .. } = self;
+        store.close().await;
+        Store::open(&database.url, node, keyring, time, entropy).await.map(|(store, _)| store)
     }
 
     async fn open(
         database: Arc<TestDatabase>,
+        node: NodeId,
         keyring: Keyring,
         time: Arc<dyn Clock>,
         clock: ManualClock,
         entropy: Entropy,
     ) -> Self {
-        let (store, committed) =
-            Store::open(&database.url, keyring.clone(), time.clone(), entropy.clone()).await.expect("the store opens");
-        Self { store, committed, clock, entropy, database, keyring, time }
+        let (store, committed) = Store::open(&database.url, node, keyring.clone(), time.clone(), entropy.clone())
+            .await
+            .expect("the store opens");
+        Self { store, committed, clock, entropy, database, node, keyring, time }
     }
 
     /// Another server on the same database; `number` tells it from the first.
     pub async fn beside(&self, number: u64) -> Self {
         let (database, keyring, time) = (self.database.clone(), self.keyring.clone(), self.time.clone());
-        Self::open(database, keyring, time, self.clock.clone(), Entropy::seeded(7 + number)).await
+        let node = [number as u8; 16];
+        Self::open(database, node, keyring, time, self.clock.clone(), Entropy::seeded(7 + number)).await
+    }
+
+    /// Writes its keys for a program that is to open the same database.
+    pub fn write_keys(&self, path: &std::path::Path) {
+        let key = self.keyring.current();
+        provider_server::key_file::write(path, std::slice::from_ref(key)).expect("written");
     }
 
     /// Closes the store and opens its database again.
     pub async fn reopen(self) -> Self {
-        let Self { store, database, keyring, clock, entropy, time, .. } = self;
+        let Self { store, database, node, keyring, clock, entropy, time, .. } = self;
         store.close().await;
-        Self::open(database, keyring, time, clock, entropy).await
+        Self::open(database, node, keyring, time, clock, entropy).await
     }
 
     /// The folder of this test, with the files of an embedded database.
@@ -117,7 +164,7 @@ impl TestStore {
 
     /// All rows of a query as texts, for assertions. `hex(column)` is understood by both databases.
     pub async fn texts(&self, sql: &'static str) -> Vec<String> {
-        let sql = database::translated(sql);
+        let sql = database::translated(sql, self.store.database().is_shared());
         let rows = self.store.reader().await.expect("a reader").query(&sql, vec![]).await.expect("a query");
         rows.into_iter().map(|mut row| row.take::<String>(0).expect("a text")).collect()
     }

@@ -112,7 +112,7 @@ async fn an_unanswered_commit_is_looked_up_and_never_repeated() {
     let keyring = Keyring::new(vec![SealingKey::generate(START_MS, &entropy)]);
     let clock = Arc::new(ManualClock::at(START_MS));
     let url = database.url_through(proxy.address);
-    let (store, _committed) = Store::open(&url, keyring, clock, entropy).await.expect("the store opens");
+    let (store, _committed) = Store::open(&url, [1; 16], keyring, clock, entropy).await.expect("the store opens");
 
     assert_eq!(note(&store, "note-1").await.expect("stored"), 1);
     proxy.mode.store(CUT_AFTER, Ordering::SeqCst);

@@ -15,7 +15,7 @@ async fn refusal(database: &TestDatabase) -> String {
     let entropy = Entropy::seeded(1);
     let keyring = Keyring::new(vec![SealingKey::generate(START_MS, &entropy)]);
     let clock = std::sync::Arc::new(provider_server::clock::ManualClock::at(START_MS));
-    let error = Store::open(&database.url, keyring, clock, entropy).await.err().expect("refused");
+    let error = Store::open(&database.url, [1; 16], keyring, clock, entropy).await.err().expect("refused");
     assert!(matches!(error, StoreError::Unfit(_)), "{error}");
     let failure = Failure::from(error);
     assert_eq!(failure.code, 78, "{failure}");

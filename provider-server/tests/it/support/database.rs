@@ -33,13 +33,19 @@ pub struct TestDatabase {
 }
 
 impl TestDatabase {
+    /// An empty file, whatever the tests run on.
+    pub fn embedded() -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let url = DatabaseUrl::Sqlite(folder.path().join("rollcall.db"));
+        Self { url, folder, name: None }
+    }
+
     /// An empty one.
     pub fn new() -> Self {
-        let folder = tempfile::tempdir().expect("a temporary folder");
         if !on_postgres() {
-            let url = DatabaseUrl::Sqlite(folder.path().join("rollcall.db"));
-            return Self { url, folder, name: None };
+            return Self::embedded();
         }
+        let folder = tempfile::tempdir().expect("a temporary folder");
         let template = TEMPLATE.get_or_init(|| apart(make_template()));
         let name = format!("{PREFIX}_{}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
         apart(administer(format!("CREATE DATABASE {name} TEMPLATE {template}")));
@@ -60,6 +66,11 @@ impl TestDatabase {
     pub fn set(&self, setting: &str, value: &str) {
         let name = self.name.as_ref().expect("a database on a server");
         apart(administer(format!("ALTER DATABASE {name} SET {setting} = {value}")));
+    }
+
+    /// Its address as a program is told it.
+    pub fn address(&self) -> String {
+        url_text(self.name.as_ref().expect("a database on a server"))
     }
 
     /// The address of another database of the server, which is not made.
@@ -110,8 +121,8 @@ impl Drop for TestDatabase {
 }
 
 /// `hex(column)` as this database says it.
-pub fn translated(sql: &'static str) -> Cow<'static, str> {
-    let Some((before, rest)) = sql.split_once("hex(").filter(|_| on_postgres()) else { return sql.into() };
+pub fn translated(sql: &'static str, is_on_server: bool) -> Cow<'static, str> {
+    let Some((before, rest)) = sql.split_once("hex(").filter(|_| is_on_server) else { return sql.into() };
     let (column, after) = rest.split_once(')').expect("a closing bracket");
     format!("{before}upper(encode({column}, 'hex')){after}").into()
 }
