@@ -30,6 +30,7 @@ fn main() -> io::Result<()> {
     let mut config = prost_build::Config::new();
     config.enable_type_names();
     tonic_prost_build::configure()
+        .generate_default_stubs(true)
         .bytes(".rollcall.provider.v1.StartImportRequest")
         .bytes(".rollcall.provider.v1.RosterChunk")
         .bytes(".rollcall.school.v1.RosterChunk")
@@ -38,6 +39,7 @@ fn main() -> io::Result<()> {
             ".rollcall.provider.v1.LoginRequest",
             ".rollcall.provider.v1.SessionGrant",
             ".rollcall.provider.v1.CreateStaffRequest",
+            ".rollcall.provider.v1.UpdateStaffRequest",
             ".rollcall.provider.v1.IssueCodeResponse",
             ".rollcall.provider.v1.ShowSecretOnceResponse",
             ".rollcall.provider.v1.RotateSecretResponse",

@@ -167,6 +167,7 @@ async fn upload(start: &StartArgs, session: &Session) -> Result<pb::ImportRun, F
             Profile::Lenient => "lenient".into(),
         },
         size_bytes,
+        ..Default::default()
     };
     let (sender, receiver) = mpsc::channel(4);
     let reading = tokio::spawn(async move {

@@ -122,7 +122,7 @@ impl LogCommand {
             }
             Self::Replay { school, filter, since, dry_run } => {
                 let since = since.map(When::to_timestamp);
-                let request = pb::ReplayRequest { school: school.school, filter, since, dry_run };
+                let request = pb::ReplayRequest { school: school.school, filter, since, dry_run, ..Default::default() };
                 output.one(&client.replay(session.call(request)).await?.into_inner(), |answer| {
                     Fields::default()
                         .with(if dry_run { "would send" } else { "queued" }, answer.messages)
@@ -130,7 +130,7 @@ impl LogCommand {
                 })?;
             }
             Self::Discard { school, reason, messages } => {
-                let request = pb::DiscardMessagesRequest { school: school.school, messages, reason };
+                let request = pb::DiscardMessagesRequest { school: school.school, messages, reason, ..Default::default() };
                 output.one(&client.discard_messages(session.call(request)).await?.into_inner(), |answer| {
                     Fields::default().with("discarded", answer.discarded)
                 })?;

@@ -162,6 +162,7 @@ impl StudentCommand {
                     role_type,
                     begin_date,
                     idempotency_key: key.idempotency_key,
+                    ..Default::default()
                 };
                 client.enroll_student(session.call(request)).await
             }
@@ -173,6 +174,7 @@ impl StudentCommand {
                     end_date,
                     exit_reason,
                     idempotency_key: key.idempotency_key,
+                    ..Default::default()
                 };
                 client.withdraw_student(session.call(request)).await
             }
@@ -185,6 +187,7 @@ impl StudentCommand {
                     effective_date,
                     exit_reason,
                     idempotency_key: key.idempotency_key,
+                    ..Default::default()
                 };
                 client.transfer_student(session.call(request)).await
             }
@@ -193,6 +196,7 @@ impl StudentCommand {
                     district: student.district,
                     sourced_id: student.sourced_id,
                     idempotency_key: key.idempotency_key,
+                    ..Default::default()
                 };
                 client.delete_student(session.call(request)).await
             }
@@ -239,7 +243,7 @@ async fn put(file: &Path, district: String, key: String, session: &Session, outp
     };
     let Some(second) = records.recv().await else {
         let student = first.map_err(|error| bad(describe(&error)))?;
-        let request = pb::PutStudentRequest { district, student: Some(student), idempotency_key: key };
+        let request = pb::PutStudentRequest { district, student: Some(student), idempotency_key: key, ..Default::default() };
         let result = session.students().put_student(session.call(request)).await.map_err(Failure::from_data)?;
         return changed(&result.into_inner(), output);
     };

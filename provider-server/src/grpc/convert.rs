@@ -119,6 +119,7 @@ pub fn change_result(outcome: ChangeOutcome) -> pb::ChangeResult {
         events: outcome.events,
         repeated: outcome.repeated,
         student: Some(student(outcome.student)),
+        sends: Vec::new(),
     }
 }
 

@@ -178,7 +178,7 @@ impl LogService for LogApi {
             .store
             .act(move |tx| Box::pin(async move { resend::discard(tx, place, ids, reason, &caller.actor).await }));
         let discarded = discarded.await.map_err(to_status)?;
-        Ok(Response::new(pb::DiscardMessagesResponse { discarded }))
+        Ok(Response::new(pb::DiscardMessagesResponse { discarded, ..Default::default() }))
     }
 
     async fn get_stats(&self, request: Request<pb::GetStatsRequest>) -> Answer<pb::Stats> {

@@ -54,6 +54,7 @@ impl Rig {
             file_name: "roster.zip".into(),
             profile: "strict".into(),
             size_bytes,
+            ..Default::default()
         };
         let data = zip.chunks(CHUNK_BYTES).map(|part| Part::Data(part.to_vec().into()));
         let parts: Vec<pb::StartImportRequest> = std::iter::once(Part::Start(start))
