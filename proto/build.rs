@@ -30,7 +30,6 @@ fn main() -> io::Result<()> {
     let mut config = prost_build::Config::new();
     config.enable_type_names();
     tonic_prost_build::configure()
-        .generate_default_stubs(true)
         .bytes(".rollcall.provider.v1.StartImportRequest")
         .bytes(".rollcall.provider.v1.RosterChunk")
         .bytes(".rollcall.school.v1.RosterChunk")
