@@ -1,0 +1,5 @@
+import { Page } from "@/components/Page";
+
+export default function Enroll() {
+  return <Page title="Enroll">{null}</Page>;
+}

@@ -1,0 +1,5 @@
+import { Page } from "@/components/Page";
+
+export default function Imports() {
+  return <Page title="Imports">{null}</Page>;
+}

@@ -1,0 +1,5 @@
+import { Page } from "@/components/Page";
+
+export default function RegisterSchool() {
+  return <Page title="RegisterSchool">{null}</Page>;
+}

@@ -1,0 +1,5 @@
+import { Page } from "@/components/Page";
+
+export default function Schools() {
+  return <Page title="Schools">{null}</Page>;
+}
