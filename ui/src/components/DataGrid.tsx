@@ -77,6 +77,8 @@ export function DataGrid<T>(props: DataGridProps<T>) {
   }));
 
   const template = columns.map((column) => column.width).join(" ");
+  // Header and rows get the same least width, so that their columns meet where the grid scrolls sideways.
+  const least = columns.reduce((sum, { width }) => sum + Number(/(\d+)px/.exec(width)?.[1] ?? 0), 16);
   const page = () => Math.max(1, Math.floor((scroller.current?.clientHeight ?? 0) / density) - 1);
   const go = (index: number) => {
     const row = rows[Math.min(Math.max(index, 0), rows.length - 1)];
@@ -142,7 +144,7 @@ export function DataGrid<T>(props: DataGridProps<T>) {
       onFocus={() => setFocused(true)}
       onBlur={() => setFocused(false)}
     >
-      <div role="rowgroup" className="sticky top-0 z-10 min-w-max bg-surface-2">
+      <div role="rowgroup" className="sticky top-0 z-10 bg-surface-2" style={{ minWidth: least }}>
         <div
           role="row"
           aria-rowindex={1}
@@ -157,7 +159,7 @@ export function DataGrid<T>(props: DataGridProps<T>) {
       {rows.length === 0 ? (
         props.empty
       ) : (
-        <div role="rowgroup" className="relative min-w-max" style={{ height: rows.length * density }}>
+        <div role="rowgroup" className="relative" style={{ height: rows.length * density, minWidth: least }}>
           {rows.slice(visible.from, visible.to).map((row, offset) => {
             const index = visible.from + offset;
             const key = rowKey(row);
