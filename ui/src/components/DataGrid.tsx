@@ -1,6 +1,6 @@
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { ArrowDown, ArrowUp } from "lucide-react";
-import { type KeyboardEvent, type ReactNode, useEffect, useId, useImperativeHandle, useRef, useState } from "react";
+import { type KeyboardEvent, type ReactNode, useEffect, useImperativeHandle, useRef, useState } from "react";
 import { usePreferences } from "@/theme/preferences";
 
 export interface Column<T> {
@@ -58,7 +58,6 @@ interface DataGridProps<T> {
 export function DataGrid<T>(props: DataGridProps<T>) {
   const { label, rows, rowKey, columns, onOpen, openKey, selected, onSelect, copyText, sort, onSort } = props;
   const { density } = usePreferences();
-  const id = useId();
   const scroller = useRef<HTMLDivElement>(null);
   // The row is held by its key: rows may come above it while somebody reads.
   const [activeKey, setActiveKey] = useState<string | null>(null);
@@ -134,7 +133,7 @@ export function DataGrid<T>(props: DataGridProps<T>) {
       aria-rowcount={props.totalRows ?? rows.length + 1}
       aria-colcount={columns.length}
       aria-multiselectable={onSelect ? true : undefined}
-      aria-activedescendant={focused && rows.length > 0 ? `${id}-${rowKey(rows[active] as T)}` : undefined}
+      aria-activedescendant={focused && rows.length > 0 ? `${label}-${rowKey(rows[active] as T)}` : undefined}
       tabIndex={0}
       className="relative min-h-0 flex-1 overflow-auto bg-surface outline-offset-[-2px] [overflow-anchor:none]"
       onKeyDown={onKeyDown}
@@ -172,7 +171,7 @@ export function DataGrid<T>(props: DataGridProps<T>) {
               // biome-ignore lint/a11y/useKeyWithClickEvents: the grid handles the keys of all rows
               <div
                 key={key}
-                id={`${id}-${key}`}
+                id={`${label}-${key}`}
                 role="row"
                 aria-rowindex={item.index + 2}
                 aria-selected={key === openKey || (selected?.has(key) ?? false)}
