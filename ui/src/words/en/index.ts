@@ -9,6 +9,7 @@ import deskSignature from "./desk-signature.json";
 import deskStatus from "./desk-status.json";
 import provider from "./provider.json";
 import school from "./school.json";
+import students from "./students.json";
 
 /** English, by namespace: `common`, one per app, and one per feature. */
 export const en = {
@@ -23,4 +24,5 @@ export const en = {
   deskStatus,
   provider,
   school,
+  students,
 } as const;
