@@ -21,9 +21,9 @@ export function Fingerprint({ words, big = false }: { words: string; big?: boole
     <span className="inline-flex max-w-full items-center gap-2">
       <code
         data-testid="fingerprint"
-        className={big ? "font-mono text-[22px] leading-8 font-semibold break-words text-text-1" : "break-words"}
+        className={big ? "font-mono text-[20px] leading-8 font-semibold break-words text-text-1" : "break-words"}
       >
-        {big ? words.split("-").join(" · ") : words}
+        {words}
       </code>
       <CopyButton text={words} label={t("copyFingerprint")} />
     </span>

@@ -34,7 +34,7 @@ export default function Enroll() {
   const failed = step.at === "keychain" || step.at === "refused";
   return (
     <Page title={t("title")}>
-      <div className="mx-auto flex w-full max-w-[720px] flex-col gap-4">
+      <div className="flex w-full max-w-[720px] flex-col gap-4">
         <p className="m-0 text-text-2">{t("intro")}</p>
         <Steps
           size="small"

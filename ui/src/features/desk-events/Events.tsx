@@ -1,6 +1,6 @@
 import { useNavigate } from "@tanstack/react-router";
 import { Button, Select } from "antd";
-import { useEffect, useRef, useState } from "react";
+import { useEffect, useMemo, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { type Column, DataGrid, type GridHandle } from "@/components/DataGrid";
 import { Page } from "@/components/Page";
@@ -77,6 +77,7 @@ export default function Events() {
               totalRows={pages.hasNextPage ? -1 : undefined}
               openKey={open?.number ?? null}
               onOpen={setOpen}
+              onMove={() => setAway(true)}
               copyText={(row) => row.messageId}
               rowClass={(row) => EDGES[row.verdict as Verdict] ?? ""}
               onNearEnd={more}
@@ -110,36 +111,39 @@ export default function Events() {
 
 function useColumns(): Column<ReceivedEvent>[] {
   const { t } = useTranslation("deskEvents");
-  return [
-    { id: "at", header: t("column.time"), width: "170px", cell: (row) => <Time at={row.at} /> },
-    {
-      id: "verdict",
-      header: t("column.verdict"),
-      width: "130px",
-      cell: (row) => <VerdictPill verdict={row.verdict} />,
-    },
-    { id: "event", header: t("column.event"), width: "160px", cell: (row) => <code>{row.eventType || "–"}</code> },
-    {
-      id: "sequence",
-      header: t("column.sequence"),
-      width: "90px",
-      align: "right",
-      cell: (row) => (row.sequence === "0" ? "–" : row.sequence),
-    },
-    {
-      id: "id",
-      header: t("column.id"),
-      width: "minmax(180px, 1fr)",
-      cell: (row) => <code>{row.messageId || "–"}</code>,
-    },
-    { id: "result", header: t("column.result"), width: "minmax(110px, 1fr)", cell: (row) => row.result },
-    { id: "code", header: t("column.code"), width: "64px", align: "right", cell: (row) => row.code },
-    {
-      id: "latency",
-      header: t("column.latency"),
-      width: "90px",
-      align: "right",
-      cell: (row) => formatDuration(row.latencyUs / 1_000),
-    },
-  ];
+  return useMemo<Column<ReceivedEvent>[]>(
+    () => [
+      { id: "at", header: t("column.time"), width: "170px", cell: (row) => <Time at={row.at} /> },
+      {
+        id: "verdict",
+        header: t("column.verdict"),
+        width: "130px",
+        cell: (row) => <VerdictPill verdict={row.verdict} />,
+      },
+      { id: "event", header: t("column.event"), width: "160px", cell: (row) => <code>{row.eventType || "–"}</code> },
+      {
+        id: "sequence",
+        header: t("column.sequence"),
+        width: "90px",
+        align: "right",
+        cell: (row) => (row.sequence === "0" ? "–" : row.sequence),
+      },
+      {
+        id: "id",
+        header: t("column.id"),
+        width: "minmax(180px, 1fr)",
+        cell: (row) => <code>{row.messageId || "–"}</code>,
+      },
+      { id: "result", header: t("column.result"), width: "minmax(110px, 1fr)", cell: (row) => row.result },
+      { id: "code", header: t("column.code"), width: "64px", align: "right", cell: (row) => row.code },
+      {
+        id: "latency",
+        header: t("column.latency"),
+        width: "90px",
+        align: "right",
+        cell: (row) => formatDuration(row.latencyUs / 1_000),
+      },
+    ],
+    [t],
+  );
 }

@@ -14,8 +14,8 @@ const LOOKS: Record<Verdict, [Tone, LucideIcon]> = {
 
 /** A row's left edge, for what is to be looked at. */
 export const EDGES: Record<Verdict, string> = {
-  verified: "border-l-3 border-l-delivered-mark",
-  duplicate: "border-l-3 border-l-paused-mark",
+  verified: "border-l-3 border-l-transparent",
+  duplicate: "border-l-3 border-l-transparent",
   bad_signature: "border-l-3 border-l-failed-mark",
   too_old: "border-l-3 border-l-retrying-mark",
   rejected: "border-l-3 border-l-failed-mark",

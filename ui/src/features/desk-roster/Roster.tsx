@@ -1,7 +1,7 @@
 import { useNavigate } from "@tanstack/react-router";
 import { Button, Input } from "antd";
-import { Download } from "lucide-react";
-import { useDeferredValue, useEffect, useState } from "react";
+import { Download, Search } from "lucide-react";
+import { useDeferredValue, useEffect, useMemo, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { useReceiverStatus } from "@/api/desk";
 import { usePages } from "@/api/hooks";
@@ -33,7 +33,7 @@ export default function Roster() {
   const students = useDeferredValue(pages.data?.pages.flatMap((page) => page.students) ?? []);
   const exporting = useExport(status.data?.schoolSourcedId ?? "school");
   const count = status.data?.students;
-  const columns = columnsOf(t);
+  const columns = useMemo(() => columnsOf(t), [t]);
   const empty = rested ? (
     <EmptyFilter text={t("emptySearch", { search: rested })} onClear={() => setSearch("")} />
   ) : (
@@ -46,7 +46,8 @@ export default function Roster() {
       extra={count !== undefined && <span className="text-text-3 tabular-nums">{t("count", { count })}</span>}
       actions={
         <>
-          <Input.Search
+          <Input
+            prefix={<Search size={14} aria-hidden className="text-text-3" />}
             data-filter
             allowClear
             className="w-72"

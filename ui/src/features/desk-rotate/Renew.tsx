@@ -39,7 +39,7 @@ export function Renew({
         className="flex! flex-col gap-3"
       >
         {WHYS.map((reason) => (
-          <Radio key={reason} value={reason} className="items-start!">
+          <Radio key={reason} value={reason} className="items-start! [&_.ant-radio]:mt-[3px] [&_.ant-radio]:self-start">
             <span className="font-medium">{t(`why.${reason}`)}</span>
             <span className="block max-w-2xl text-text-2">{t(`why.${reason}Text`)}</span>
           </Radio>

@@ -24,7 +24,7 @@ export default function Settings() {
         </Section>
         <Section title={t("notify.title")}>
           <p className="m-0">{t("notify.text")}</p>
-          <ul className="my-2 pl-5">
+          <ul className="my-2 list-disc pl-5">
             <li>{t("notify.alarm")}</li>
             <li>{t("notify.secret")}</li>
           </ul>

@@ -33,7 +33,7 @@ export function RequestForm({
   useEffect(() => onChange(text), [text]);
   const split = (value: string) => setUnsplit(value.trim() !== "" && !request.split(value));
   return (
-    <Form layout="vertical" onFinish={() => request.right && onCheck(asked)}>
+    <Form layout="vertical" className="[&_.ant-form-item]:mb-3!" onFinish={() => request.right && onCheck(asked)}>
       <FailedEvents onChoose={setChosen} />
       {from && <Alert type="info" showIcon className="mb-4!" title={t("source.event")} />}
       <Form.Item
@@ -53,7 +53,7 @@ export function RequestForm({
           onBlur={() => split(pasted)}
         />
       </Form.Item>
-      <Button size="small" className="mb-4" onClick={() => split(pasted)}>
+      <Button size="small" className="mb-3" onClick={() => split(pasted)}>
         {t("source.split")}
       </Button>
       {(["id", "timestamp", "signature"] as const).map((part) => (
@@ -72,7 +72,6 @@ export function RequestForm({
         <Form.Item
           label={t("field.receivedAt")}
           htmlFor="part-received"
-          tooltip={t("field.optional")}
           validateStatus={wrong.receivedAt ? "error" : ""}
           help={wrong.receivedAt ? t("field.receivedWrong") : t("field.receivedHint")}
         >

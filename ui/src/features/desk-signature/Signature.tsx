@@ -1,9 +1,11 @@
 import { useSearch } from "@tanstack/react-router";
 import { Alert } from "antd";
+import { Bug } from "lucide-react";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { useAct } from "@/api/hooks";
 import { Page, Section } from "@/components/Page";
+import { Empty } from "@/components/states";
 import type { CheckSignatureResponse } from "@/gen/rollcall/school/v1/receiver";
 import { RequestForm } from "./RequestForm";
 import { Result } from "./Result";
@@ -33,6 +35,11 @@ export default function Signature() {
         </Section>
         <div className="flex flex-col gap-4">
           {check.error && <Alert type="error" showIcon role="alert" title={check.error.message} />}
+          {!shown && !check.error && (
+            <Section title={t("result.title")}>
+              <Empty icon={<Bug size={28} strokeWidth={1.5} />} text={t("result.empty")} />
+            </Section>
+          )}
           {shown && <Result result={shown.result} stale={now !== "" && now !== shown.of} />}
         </div>
       </div>

@@ -13,7 +13,7 @@ import { Alerts } from "./Alerts";
 import { CatchUp } from "./CatchUp";
 import { Chain } from "./Chain";
 import { CheckPanel } from "./CheckPanel";
-import { syncOf } from "./chain";
+import { providerAlarm, syncOf } from "./chain";
 import { SecretProblem } from "./SecretProblem";
 import { SyncBadge } from "./SyncBadge";
 import { useCheck } from "./useCheck";
@@ -33,8 +33,9 @@ export default function Status() {
   const { check, busy, run } = useCheck();
 
   const held = status.data;
-  // The first start: there is nothing to show before an enrollment.
-  if (held && !held.enrolled && !held.secretError && !held.schoolSourcedId) return <Navigate to={"/enroll" as "/"} />;
+  // The first start, or an enrollment that was reset: there is nothing to show before a code.
+  if (held && !held.enrolled && !held.secretError) return <Navigate to={"/enroll" as "/"} />;
+  const alarm = providerAlarm(connection.data?.connection);
   const known = {
     provider,
     receiverLink,
@@ -58,6 +59,15 @@ export default function Status() {
       {held && held.alerts > 0 && <Alerts count={held.alerts} latest={held.latestAlert} />}
       {held && !held.enrolled && (
         <SecretProblem status={held} busy={restart.isPending} onAgain={() => restart.mutate()} />
+      )}
+      {alarm && (
+        <Alert
+          type="error"
+          showIcon
+          role="alert"
+          title={t("alerts.provider")}
+          description={`${alarm} ${t("alerts.providerNext")}`}
+        />
       )}
       {held?.enrolled && held.secretError && (
         <Alert type="warning" showIcon role="alert" title={t("secret.warning", { error: held.secretError })} />

@@ -34,6 +34,13 @@ const WAITING = [
 /** Why the provider does not send now, where that is so. */
 export const waitingState = ({ connection }: Known) => WAITING.find((state) => state === connection?.state);
 
+/** Somebody else presented this school's code: an active connection has a reason only then. */
+export function providerAlarm(connection: School["connection"]): string {
+  const alarming =
+    connection?.state === "CONNECTION_STATE_ACTIVE" || connection?.state === "CONNECTION_STATE_COMPROMISED";
+  return alarming ? (connection?.reason ?? "") : "";
+}
+
 export function providerHealth(known: Known): Health {
   const { provider, status } = known;
   if (provider === "server_key_changed" || provider === "reconnecting") return "bad";
