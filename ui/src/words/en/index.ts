@@ -1,6 +1,14 @@
 import audit from "./audit.json";
 import common from "./common.json";
 import dashboard from "./dashboard.json";
+import desk from "./desk.json";
+import deskEnroll from "./desk-enroll.json";
+import deskEvents from "./desk-events.json";
+import deskRoster from "./desk-roster.json";
+import deskRotate from "./desk-rotate.json";
+import deskSettings from "./desk-settings.json";
+import deskSignature from "./desk-signature.json";
+import deskStatus from "./desk-status.json";
 import provider from "./provider.json";
 import school from "./school.json";
 import schools from "./schools.json";
@@ -15,6 +23,14 @@ export const en = {
   audit,
   common,
   dashboard,
+  desk,
+  deskEnroll,
+  deskEvents,
+  deskRoster,
+  deskRotate,
+  deskSettings,
+  deskSignature,
+  deskStatus,
   provider,
   school,
   schools,
