@@ -83,6 +83,11 @@ export function Theme({ app, motion = true, children }: { app: App; motion?: boo
           components: {
             Button: { primaryShadow: "none", defaultShadow: "none", dangerShadow: "none" },
             Table: { headerBg: c["surface-2"], headerColor: c["text-2"], cellPaddingBlockMD: 8 },
+            Tabs: {
+              itemSelectedColor: c["accent-text"],
+              itemHoverColor: c["accent-text"],
+              inkBarColor: c["accent-text"],
+            },
             Form: { labelColor: c["text-2"], verticalLabelPadding: "0 0 4px" },
           },
         }}

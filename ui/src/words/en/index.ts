@@ -1,7 +1,8 @@
 import common from "./common.json";
+import imports from "./imports.json";
 import provider from "./provider.json";
 import school from "./school.json";
 import students from "./students.json";
 
 /** English, by namespace: `common`, one per app, and one per feature. */
-export const en = { common, provider, school, students } as const;
+export const en = { common, imports, provider, school, students } as const;
