@@ -36,7 +36,7 @@ export function Holds({ run, district }: { run: ImportRun; district: string }) {
       ) : (
         <p className="mt-0">{t("hold.review", { count: total(run.counts) })}</p>
       )}
-      <p className="text-text-3">{t("hold.nothing")}</p>
+      <p className="mb-3 text-text-3">{t("hold.nothing")}</p>
       {mayDecide ? (
         <div className="flex flex-wrap gap-2">
           <Button

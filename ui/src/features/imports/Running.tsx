@@ -19,7 +19,7 @@ export function Running({ run }: { run: ImportRun }) {
   const cancel = useAct("ImportService/CancelImport", ["ImportService"]);
   const { unit, done, of } = work(run);
   const pace = usePace(`${run.id} ${run.state}`, done, of);
-  const at = PHASES.findIndex((phase) => phase === run.phase);
+  const at = PHASES.indexOf(run.phase as (typeof PHASES)[number]);
   const number = (value: number) => Math.round(value).toLocaleString("en");
   return (
     <Section

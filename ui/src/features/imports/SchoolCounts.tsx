@@ -13,7 +13,7 @@ export function SchoolCounts({ run }: { run: ImportRun }) {
   if (!counts) return null;
   return (
     <>
-      <div className="grid grid-cols-2 gap-3 lg:grid-cols-4">
+      <div className="grid grid-cols-2 gap-3 md:grid-cols-4">
         {KINDS.map((kind) => (
           <Figure key={kind} name={t(`count.${kind}`)} value={number(counts[kind])} />
         ))}

@@ -10,14 +10,14 @@ export function useColumns(): Column<ImportRun>[] {
   const { t } = useTranslation("imports");
   const number = (text?: string) => Number(text ?? 0).toLocaleString("en");
   return [
-    { id: "started", header: t("column.started"), width: "160px", cell: ({ startedAt }) => <Time at={startedAt} /> },
+    { id: "started", header: t("column.started"), width: "172px", cell: ({ startedAt }) => <Time at={startedAt} /> },
     { id: "state", header: t("column.state"), width: "156px", cell: (run) => <RunState run={run} /> },
-    { id: "file", header: t("column.file"), width: "minmax(200px, 1.6fr)", cell: ({ fileName }) => fileName },
+    { id: "file", header: t("column.file"), width: "minmax(216px, 1.6fr)", cell: ({ fileName }) => fileName },
     {
       id: "kind",
       header: t("column.kind"),
-      width: "132px",
-      cell: ({ version, kind }) => (version ? t("kindOf", { version, kind }) : <span className="text-text-3">–</span>),
+      width: "92px",
+      cell: ({ version, kind }) => (version ? `${version} ${kind}` : <span className="text-text-3">–</span>),
     },
     {
       id: "created",

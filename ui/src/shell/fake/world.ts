@@ -9,6 +9,7 @@ import { receiver } from "./receiver";
 import { schools } from "./schools";
 import { staff } from "./staff";
 import { students } from "./students";
+import { undelivered } from "./undelivered";
 
 export const OWNER: Session = {
   server: { address: "rollcall.example:7443", pin: "ab".repeat(32) },
@@ -30,7 +31,7 @@ export function providerAnswers(): Answers {
       latencyMs: 12,
       keyKnown: true,
     },
-    ...together(places(), staff(), schools(), students(), imports(), log(), audit()),
+    ...together(places(), staff(), schools(), students(), imports(), log(), undelivered(), audit()),
   };
 }
 
