@@ -74,6 +74,7 @@ impl Desk {
             identity.school_sourced_id = figures.school_sourced_id;
             identity.district_sourced_id = figures.district_sourced_id;
         }
+        let problem = self.keys.problem();
         let now_ms = self.clock.now_ms();
         let fingerprints = keys.iter().flat_map(|keys| keys.counting(now_ms)).map(SigningSecret::fingerprint);
         Ok(ReceiverStatus {
@@ -85,7 +86,8 @@ impl Desk {
             district_sourced_id: identity.district_sourced_id,
             fingerprints: fingerprints.collect(),
             secret_store: self.secret_store.name().to_owned(),
-            secret_error: self.keys.problem().unwrap_or_default(),
+            secret_error_reason: problem.as_ref().map(|problem| problem.reason.to_owned()).unwrap_or_default(),
+            secret_error: problem.map(|problem| problem.words).unwrap_or_default(),
             webhook_address: self.webhook_address.clone(),
             students: figures.students,
             contiguous_sequence: figures.contiguous,
