@@ -29,13 +29,17 @@ function Gate({ ended, onSignedIn }: { ended: boolean; onSignedIn: () => void })
   const host = useProviderHost();
   const client = useQueryClient();
   const isMain = !/^#\/(webhook-logs|secret-once)\//.test(window.location.hash);
+  // The secret's window may do nothing but its one call: it does not even learn who is signed in.
+  const isSecret = window.location.hash.startsWith("#/secret-once/");
   const session = useQuery({
     queryKey: ["session"],
+    enabled: !isSecret,
     queryFn: () => (isMain ? host.resumeSession() : host.session()),
     retry: false,
     staleTime: Number.POSITIVE_INFINITY,
   });
   const router = useMemo(() => newRouter(), []);
+  if (isSecret) return <RouterProvider router={router} />;
   if (session.isPending) return null;
   const enter = (opened: Session) => {
     client.clear();

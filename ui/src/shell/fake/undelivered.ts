@@ -29,68 +29,68 @@ const SEEDS: Seed[] = [
     "connection_down",
     "",
     0,
-    1_284,
-    31 * HOUR,
+    212,
+    7 * HOUR,
     4 * MINUTE,
     "The school's system refused the connection: nothing listens there, or a firewall says no.",
   ],
   [
-    4,
-    "parked",
-    "exhausted",
-    "http",
-    503,
-    212,
-    9 * HOUR,
-    26 * MINUTE,
-    "The school's system failed (503): its log should say why. It is tried again.",
+    10,
+    "held",
+    "gone",
+    "gone",
+    410,
+    37,
+    3 * HOUR,
+    20 * MINUTE,
+    "The school's system answered 410 Gone: deliveries are kept until you resume the connection.",
   ],
   [
-    4,
+    3,
     "pending",
     "",
     "timeout",
     0,
-    38,
+    11,
     52 * MINUTE,
     MINUTE,
     "The school's system was too slow: it did not answer in time. It should answer first and work later.",
   ],
   [
-    7,
-    "held",
-    "gone",
-    "gone",
-    410,
-    96,
-    3 * DAY,
-    2 * HOUR,
-    "The school's system answered 410 Gone: deliveries are kept until you resume the connection.",
-  ],
-  [
-    6,
-    "parked",
-    "exhausted",
-    "http",
-    401,
-    7,
-    26 * HOUR,
-    20 * HOUR,
-    "The school's system refused the signature or us (401): check that it holds the current secret and that its clock is right.",
+    2,
+    "pending",
+    "",
+    "connect",
+    0,
+    5,
+    7.2 * HOUR,
+    7.1 * HOUR,
+    "The school's system refused the connection: nothing listens there, or a firewall says no.",
   ],
   [
     1,
     "parked",
     "exhausted",
-    "tls",
-    0,
-    3,
-    5 * DAY,
-    5 * DAY - 20 * MINUTE,
-    "No secure connection to the school's system: its certificate has expired: renew it.",
+    "http",
+    503,
+    2,
+    5 * HOUR,
+    4.6 * HOUR,
+    "The school's system failed (503): its log should say why. It is tried again.",
   ],
   [
-    3,
+    1,
+    "pending",
+    "",
+    "http",
+    503,
+    2,
+    18 * MINUTE,
+    6 * MINUTE,
+    "The school's system failed (503): its log should say why. It is tried again.",
+  ],
+  [
+    1,
     "parked",
     "exhausted",
     "http",
@@ -100,21 +100,10 @@ const SEEDS: Seed[] = [
     8 * HOUR,
     "The message is too large for the school's system (413): raise its limit to 256 KiB.",
   ],
-  [
-    10,
-    "pending",
-    "secret_revoked",
-    "",
-    0,
-    19,
-    6 * HOUR,
-    40 * MINUTE,
-    "The secret was revoked: messages wait for a new enrollment.",
-  ],
 ];
 
 /** Messages that could not be delivered, in groups; a discard can be taken back. */
-export function undelivered(): Pick<Answers, "calls" | "streams"> {
+export function undelivered(log: Answers["calls"] = {}): Pick<Answers, "calls" | "streams"> {
   let groups = SEEDS.map(toGroup);
   const discarded = new Map<string, UndeliveredGroup>();
   const same = (a: MessageGroup | undefined, b: MessageGroup | undefined) => JSON.stringify(a) === JSON.stringify(b);
@@ -139,8 +128,9 @@ export function undelivered(): Pick<Answers, "calls" | "streams"> {
         const next = from + (pageSize || 100);
         return { messages: all.slice(from, next), nextPageToken: next < all.length ? String(next) : "" };
       },
-      "LogService/Replay": ({ school, group, dryRun }: ReplayRequest) => {
-        if (!group) return { messages: "128", refused: "2" };
+      "LogService/Replay": (request: ReplayRequest) => {
+        const { school, group, dryRun } = request;
+        if (!group) return log["LogService/Replay"]?.(request);
         const found = find(school, group);
         if (!found) return { messages: "0", refused: "0" };
         const refused = Math.floor(Number(found.messages) / 60);
@@ -165,7 +155,10 @@ export function undelivered(): Pick<Answers, "calls" | "streams"> {
         discarded.delete(undo);
         return { restored: back?.messages ?? "0", superseded: "0" };
       },
-      "LogService/ResendMessage": ({ message }: { message: string }) => ({ message, queuedAsTry: 6 }),
+      "LogService/ResendMessage": (request: { message: string }) =>
+        groups.flatMap(messagesOf).some(({ id }) => id === request.message)
+          ? { message: request.message, queuedAsTry: 6 }
+          : log["LogService/ResendMessage"]?.(request),
     },
     streams: {},
   };
@@ -181,7 +174,7 @@ function toGroup([school, state, reason, cause, code, messages, oldest, newest, 
     more: false,
     firstAt: ago(oldest),
     lastAt: ago(newest),
-    sampleMessage: idOf("evt", 9_000 + index * 2_000),
+    sampleMessage: idOf("evt", 9_000_000 + index * 2_000),
     cause: reason === "connection_down" ? "connect" : cause,
     code,
     explanation,
@@ -193,7 +186,7 @@ function toGroup([school, state, reason, cause, code, messages, oldest, newest, 
 function messagesOf({ schoolId, group, messages, firstAt, lastAt, sampleMessage }: UndeliveredGroup): Message[] {
   const count = Math.min(300, Number(messages));
   const [first, last] = [new Date(firstAt ?? 0).getTime(), new Date(lastAt ?? 0).getTime()];
-  const number = Number(sampleMessage.slice(-6));
+  const number = Number(sampleMessage.slice(-9));
   return Array.from({ length: count }, (_, index) => ({
     id: idOf("evt", number + count - 1 - index),
     schoolId,

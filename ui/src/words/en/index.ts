@@ -1,8 +1,26 @@
+import audit from "./audit.json";
 import common from "./common.json";
+import dashboard from "./dashboard.json";
 import imports from "./imports.json";
 import provider from "./provider.json";
 import school from "./school.json";
+import schools from "./schools.json";
+import secretOnce from "./secret-once.json";
+import signIn from "./sign-in.json";
+import staff from "./staff.json";
 import students from "./students.json";
 
 /** English, by namespace: `common`, one per app, and one per feature. */
-export const en = { common, imports, provider, school, students } as const;
+export const en = {
+  common,
+  provider,
+  school,
+  audit,
+  dashboard,
+  imports,
+  schools,
+  secretOnce,
+  signIn,
+  staff,
+  students,
+} as const;
