@@ -11,6 +11,7 @@ import { receiver } from "./receiver";
 import { schools } from "./schools";
 import { staff } from "./staff";
 import { students } from "./students";
+import { undelivered } from "./undelivered";
 
 export const OWNER: Session = {
   server: { address: "rollcall.example:7443", pin: "ab".repeat(32) },
@@ -22,6 +23,7 @@ export const OWNER: Session = {
 /** What the Provider Console sees in a browser. Each service has its file beside this one. */
 export function providerAnswers(): Answers {
   const world = fakeWorld();
+  const logs = log();
   return {
     session: OWNER,
     servers: [OWNER.server],
@@ -33,7 +35,16 @@ export function providerAnswers(): Answers {
       latencyMs: 12,
       keyKnown: true,
     },
-    ...together(staff(), schools(world), overview(world), students(), imports(), log(), audit(world)),
+    ...together(
+      staff(),
+      schools(world),
+      overview(world),
+      students(),
+      imports(),
+      logs,
+      undelivered(logs.calls),
+      audit(world),
+    ),
   };
 }
 

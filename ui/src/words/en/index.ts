@@ -9,6 +9,7 @@ import deskRotate from "./desk-rotate.json";
 import deskSettings from "./desk-settings.json";
 import deskSignature from "./desk-signature.json";
 import deskStatus from "./desk-status.json";
+import imports from "./imports.json";
 import provider from "./provider.json";
 import school from "./school.json";
 import schools from "./schools.json";
@@ -31,6 +32,7 @@ export const en = {
   deskSettings,
   deskSignature,
   deskStatus,
+  imports,
   provider,
   school,
   schools,
