@@ -1,6 +1,7 @@
 //! The school's side of the one-time handoff. A secret is fetched only when it could be kept, is stored before it is
 //! confirmed, and is never shown.
 
+use rollcall_keychain::KeychainError;
 use rollcall_proto::{
     enrollment::EnrollmentCode,
     provider::v1::{
@@ -15,7 +16,7 @@ use zeroize::Zeroizing;
 
 use crate::{
     commands::ReceiverClient,
-    error::{AppError, Kind},
+    error::{AppError, Kind, ServerKeys},
     provider_link::{self, LinkError},
     secrets::{SecretStore, StoreError},
 };
@@ -51,7 +52,7 @@ pub async fn enroll(
     let status = receiver.get_status(GetStatusRequest {}).await?.into_inner();
     check_receiver(&status, &inspected, secret_store)?;
     if !confirmed_by_user(&inspected) {
-        return Err(AppError::new(Kind::Denied, "stopped: the code was not redeemed"));
+        return Err(AppError::new(Kind::Denied, "stopped: the code was not redeemed").because("not_confirmed"));
     }
 
     let code_id = hex::encode(code.id);
@@ -117,13 +118,16 @@ async fn inspect(
 ) -> Result<InspectResponse, AppError> {
     let request = InspectRequest { code_id: hex::encode(code.id), code_secret: code.secret.to_vec() };
     let inspected = provider.inspect(request).await.map_err(code_error)?.into_inner();
-    let refused = |words: &str| Err(AppError::new(Kind::BadData, words));
+    let refused = |reason, words: &str| Err(AppError::new(Kind::BadData, words).because(reason));
     match inspected.state.as_str() {
         "issued" | "claimed" | "confirmed" => Ok(inspected),
-        "expired" => refused("the code has expired: ask the provider for a new one"),
-        "revoked" => refused("the code was revoked: ask the provider for a new one"),
-        "locked" => refused("the code is locked after too many wrong tries: ask the provider for a new one"),
+        "expired" => refused("code_expired", "the code has expired: ask the provider for a new one"),
+        "revoked" => refused("code_revoked", "the code was revoked: ask the provider for a new one"),
+        "locked" => {
+            refused("code_locked", "the code is locked after too many wrong tries: ask the provider for a new one")
+        }
         "compromised" => refused(
+            "code_compromised",
             "the code was redeemed by two parties, so everything was destroyed: tell the provider, and ask for a new one",
         ),
         other => Err(AppError::new(Kind::BadData, format!("the code cannot be redeemed (its state is {other})"))),
@@ -141,7 +145,8 @@ fn check_receiver(
         return Err(AppError::config(format!(
             "data_dir: it belongs to school {held}, the code is for {}: use another --data-dir",
             inspected.school_sourced_id
-        )));
+        ))
+        .because("other_school"));
     }
     if status.secret_store != secret_store.name() {
         return Err(AppError::config(format!(
@@ -195,7 +200,7 @@ fn already_yours(status: &ReceiverStatus, redeemed: &RedeemResponse) -> Result<E
     if !status.fingerprints.contains(&redeemed.fingerprint) {
         let words =
             "this installation confirmed the code before, but its secret is gone: ask the provider for a new code";
-        return Err(AppError::new(Kind::BadData, words));
+        return Err(AppError::new(Kind::BadData, words).because("secret_gone"));
     }
     Ok(Enrolled {
         school_name: status.school_name.clone(),
@@ -211,18 +216,24 @@ fn is_lost(code: Code) -> bool {
 
 /// The provider's refusals in the words of somebody who holds a code.
 fn code_error(status: tonic::Status) -> AppError {
-    let words = match status.code() {
-        Code::NotFound => "the provider does not know this code: check it, or ask for a new one".to_owned(),
-        Code::AlreadyExists => format!(
-            "the code was redeemed by somebody else{}. Tell the provider: both sides see an alarm. Nothing was kept here",
-            if status.message().is_empty() { String::new() } else { format!(" ({})", status.message()) }
+    let (reason, words) = match status.code() {
+        Code::NotFound => {
+            ("code_unknown", "the provider does not know this code: check it, or ask for a new one".to_owned())
+        }
+        Code::AlreadyExists => (
+            "code_used",
+            format!(
+                "the code was redeemed by somebody else{}. Tell the provider: both sides see an alarm. Nothing was kept \
+                 here",
+                if status.message().is_empty() { String::new() } else { format!(" ({})", status.message()) }
+            ),
         ),
-        Code::ResourceExhausted => "too many tries: wait a few minutes and try again".to_owned(),
-        Code::FailedPrecondition => format!("the code cannot be redeemed: {}", status.message()),
+        Code::ResourceExhausted => ("too_many_tries", "too many tries: wait a few minutes and try again".to_owned()),
+        Code::FailedPrecondition => ("code_refused", format!("the code cannot be redeemed: {}", status.message())),
         _ => return status.into(),
     };
     let kind = if status.code() == Code::ResourceExhausted { Kind::Denied } else { Kind::BadData };
-    AppError::new(kind, words)
+    AppError::new(kind, words).because(reason)
 }
 
 /// Runs a call on the secret store without blocking the runtime.
@@ -239,7 +250,12 @@ impl From<StoreError> for AppError {
     fn from(error: StoreError) -> Self {
         let words = error.to_string();
         match error {
-            StoreError::Keychain(_) => Self::new(Kind::Denied, words),
+            StoreError::Keychain(error) => Self::new(Kind::Denied, words).because(match error {
+                KeychainError::Locked(_) | KeychainError::Timeout(_) => "keychain_locked",
+                KeychainError::NoService(_) => "keychain_absent",
+                KeychainError::ReadBackDiffers => "keychain_differs",
+                KeychainError::NoEntry | KeychainError::Other(_) => "keychain_failed",
+            }),
             _ => Self::config(words),
         }
     }
@@ -247,11 +263,13 @@ impl From<StoreError> for AppError {
 
 impl From<LinkError> for AppError {
     fn from(error: LinkError) -> Self {
-        let kind = match error {
-            LinkError::Unreachable { .. } => Kind::Unreachable,
-            LinkError::WrongKey { .. } => Kind::Denied,
-            LinkError::Address(_) => Kind::BadData,
-        };
-        Self::new(kind, error.to_string())
+        let words = error.to_string();
+        match error {
+            LinkError::Unreachable { .. } => Self::new(Kind::Unreachable, words).because("unreachable"),
+            LinkError::WrongKey { expected, shown, .. } => {
+                Self::new(Kind::Denied, words).because("wrong_server").with_keys(ServerKeys { expected, shown })
+            }
+            LinkError::Address(_) => Self::new(Kind::BadData, words).because("bad_address"),
+        }
     }
 }

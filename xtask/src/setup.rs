@@ -10,6 +10,7 @@ use anyhow::{Context, Result, bail};
 
 /// A program that is needed, and the Debian package that brings it.
 pub struct Need {
+    /// A program, or a library as `name.pc`.
     pub program: &'static str,
     pub package: &'static str,
     pub why: &'static str,
@@ -18,6 +19,10 @@ pub struct Need {
 /// For compiling the database and the cryptography, which are written in C.
 pub const C_COMPILER: Need =
     Need { program: "cc", package: "build-essential", why: "SQLite and the cryptography are compiled from C" };
+
+/// For packages.
+pub const STRIP: Need =
+    Need { program: "strip", package: "binutils", why: "programs are packed without their symbols" };
 
 /// For a keychain in a test, each in a session of its own.
 pub const KEYCHAIN: [Need; 3] = [
@@ -29,9 +34,27 @@ pub const KEYCHAIN: [Need; 3] = [
 /// For the consoles.
 pub const NODE: Need = Need { program: "npm", package: "npm", why: "the consoles are built with Node" };
 
+/// For the consoles' programs and their real windows.
+pub const WINDOWS: [Need; 10] = [
+    Need { program: "pkg-config", package: "pkg-config", why: "the consoles' libraries are found by it" },
+    Need { program: "webkit2gtk-4.1.pc", package: "libwebkit2gtk-4.1-dev", why: "the consoles are web views" },
+    Need { program: "librsvg-2.0.pc", package: "librsvg2-dev", why: "the consoles' icons are drawn by it" },
+    Need {
+        program: "ayatana-appindicator3-0.1.pc",
+        package: "libayatana-appindicator3-dev",
+        why: "School Desk stays in the tray",
+    },
+    Need { program: "WebKitWebDriver", package: "webkit2gtk-driver", why: "the windows are tried through it" },
+    Need { program: "Xvfb", package: "xvfb", why: "the windows are shown on a display of their own" },
+    Need { program: "xdotool", package: "xdotool", why: "a keychain's prompt is answered with it" },
+    Need { program: "import", package: "imagemagick", why: "pictures of the windows are made with it" },
+    Need { program: "dbus-daemon", package: "dbus", why: "each window test has a session bus of its own" },
+    Need { program: "dbus-send", package: "dbus-bin", why: "the keychain is locked with it" },
+];
+
 /// Installs what is missing; says so.
 pub fn ensure(needs: &[Need]) -> Result<()> {
-    let missing: Vec<&Need> = needs.iter().filter(|need| find(need.program).is_none()).collect();
+    let missing: Vec<&Need> = needs.iter().filter(|need| !need.is_there()).collect();
     install_all(&missing)
 }
 
@@ -55,6 +78,14 @@ fn install_all(missing: &[&Need]) -> Result<()> {
     let mut arguments = vec!["install", "-y", "--no-install-recommends"];
     arguments.extend(missing.iter().map(|need| need.package));
     apt(&arguments)
+}
+
+impl Need {
+    fn is_there(&self) -> bool {
+        let Some(library) = self.program.strip_suffix(".pc") else { return find(self.program).is_some() };
+        let asked = Command::new("pkg-config").args(["--exists", library]).stdin(Stdio::null()).status();
+        asked.is_ok_and(|status| status.success())
+    }
 }
 
 /// Where a program is.

@@ -13,6 +13,7 @@ pub mod db;
 pub mod deliveries;
 pub mod districts;
 pub mod enrollment;
+pub mod erasure;
 pub mod housekeeping;
 pub mod imports;
 pub mod keys;
@@ -20,12 +21,15 @@ pub mod limits;
 mod locks;
 pub mod log;
 pub mod meta;
+mod name_keys;
 mod news;
 pub mod nodes;
+pub mod overview;
 pub mod record;
 pub mod roster;
 pub mod rotation;
 pub mod school_connection;
+pub mod school_deletion;
 pub mod schools;
 pub mod scope;
 pub mod secrets;
@@ -151,6 +155,7 @@ impl Store {
         news::start(&database, &shared);
         let store = Self { database, writer, shared };
         store.act(|tx| Box::pin(async move { keys::check(tx).await })).await?;
+        name_keys::make_due(&store).await?;
         Ok((store, engine))
     }
 

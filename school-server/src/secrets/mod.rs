@@ -12,7 +12,7 @@ use rollcall_proto::{digest::DigestKey, webhook::signature::SigningSecret};
 use zeroize::Zeroizing;
 
 use crate::{clock::random_bytes, data_dir::DataDir, error::AppError};
-pub use live::{Keys, LiveKeys};
+pub use live::{Keys, LiveKeys, Problem};
 
 /// Secrets kept beside each other at most: the newest, and older ones in their overlap.
 pub const MAX_SECRETS: usize = 4;
@@ -172,6 +172,15 @@ impl SecretStore {
             Self::Keychain { keychain, instance } => Ok(keychain.delete(&format!("{instance}/{CLAIM}"))?),
             Self::File(store) => store.delete(CLAIM),
             Self::Credential(_) | Self::Env => Ok(()),
+        }
+    }
+
+    /// Forgets the enrollment. Blocks.
+    pub fn forget(&self) -> Result<(), StoreError> {
+        match self {
+            Self::Keychain { keychain, instance } => Ok(keychain.delete(&format!("{instance}/{ENROLLMENT}"))?),
+            Self::File(store) => store.delete(ENROLLMENT),
+            Self::Credential(_) | Self::Env => Err(StoreError::ReadOnly(self.name())),
         }
     }
 

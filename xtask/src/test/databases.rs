@@ -20,7 +20,7 @@ pub async fn check(limit: Duration) -> Result<Outcome> {
         None => Some(Postgres::start().await?),
     };
     let url = given.or_else(|| own.as_ref().map(Postgres::url)).unwrap_or_default();
-    let mut command = cargo(&["test", "--workspace", "--test", "it", "--no-fail-fast", "--"]);
+    let mut command = cargo(&["test", "--test", "it", "--no-fail-fast", "--"]);
     for module in WITHOUT_DATABASE {
         command.args(["--skip", module]);
     }

@@ -1,6 +1,7 @@
 //! `cargo xtask test`: everything that must hold before a change is merged, section by section.
 
 mod databases;
+mod desktop;
 mod e2e;
 mod receivers;
 mod run;
@@ -43,6 +44,8 @@ enum Section {
     Postgres,
     /// The consoles' own checks
     Ui,
+    /// The consoles' programs on real windows
+    Desktop,
     /// Whole flows with the real programs
     E2e,
 }
@@ -69,7 +72,15 @@ impl Test {
             (Some(section), _) => vec![section],
             (None, Some(_)) => vec![Section::E2e],
             (None, None) => {
-                vec![Section::Fmt, Section::Rust, Section::Postgres, Section::Lint, Section::Ui, Section::E2e]
+                vec![
+                    Section::Fmt,
+                    Section::Rust,
+                    Section::Postgres,
+                    Section::Lint,
+                    Section::Ui,
+                    Section::Desktop,
+                    Section::E2e,
+                ]
             }
         };
         let mut done = Vec::new();
@@ -95,7 +106,7 @@ impl Test {
         match section {
             Section::Fmt => run(cargo(&["fmt", "--all", "--check"]), SECTION_TIMEOUT).await,
             Section::Lint => {
-                let clippy = ["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"];
+                let clippy = ["clippy", "--all-targets", "--", "-D", "warnings"];
                 let linted = run(cargo(&clippy), SECTION_TIMEOUT).await?;
                 if setup::find("cargo-deny").is_none() {
                     eprintln!("licences and sources are not checked: cargo-deny is not installed");
@@ -104,9 +115,11 @@ impl Test {
                 // Advisories need a network and change by the day: they are no property of a commit.
                 run(cargo(&["deny", "--offline", "check", "licenses", "bans", "sources"]), SECTION_TIMEOUT).await
             }
-            Section::Rust => run(cargo(&["test", "--workspace", "--no-fail-fast"]), SECTION_TIMEOUT).await,
+            // The default members: the consoles need the built UI and a web view, and have a section of their own.
+            Section::Rust => run(cargo(&["test", "--no-fail-fast"]), SECTION_TIMEOUT).await,
             Section::Postgres => databases::check(SECTION_TIMEOUT).await,
             Section::Ui => ui::check(SECTION_TIMEOUT).await,
+            Section::Desktop => desktop::check(SECTION_TIMEOUT).await,
             Section::E2e => e2e::check(self.flow).await,
         }
     }
@@ -120,6 +133,7 @@ impl Section {
             Self::Rust => "rust",
             Self::Postgres => "postgres",
             Self::Ui => "ui",
+            Self::Desktop => "desktop",
             Self::E2e => "e2e",
         }
     }

@@ -1,0 +1,20 @@
+//! A stage for the real programs: a display, a session bus and a keychain that exist for one test only, and WebDriver
+//! to look at the windows and press their buttons.
+
+mod app;
+mod page;
+mod process;
+mod session;
+mod stage;
+
+pub use app::App;
+pub use process::{Group, until};
+pub use session::has_display;
+pub use stage::{Keyring, Stage};
+
+use std::time::Duration;
+
+/// No step of a flow takes longer.
+pub const STEP: Duration = Duration::from_secs(30);
+/// Between two looks at something that cannot tell by itself.
+pub const LOOK: Duration = Duration::from_millis(50);

@@ -1,0 +1,41 @@
+//! Checks that the UI is built, and lists the commands, so that a window may call only what its capability file names.
+
+use std::{path::Path, process::exit};
+
+use tauri_build::{AppManifest, Attributes};
+
+const UI: &str = "../ui/dist/provider";
+
+const COMMANDS: [&str; 18] = [
+    "call",
+    "open_stream",
+    "close_stream",
+    "watch_link",
+    "watch_places",
+    "choose_file",
+    "watch_drops",
+    "start_import",
+    "save_file",
+    "known_servers",
+    "check_server",
+    "sign_in",
+    "sign_out",
+    "session",
+    "resume_session",
+    "open_log_window",
+    "open_secret_window",
+    "close_window",
+];
+
+fn main() {
+    println!("cargo:rerun-if-changed={UI}");
+    if !Path::new(UI).join("index.html").exists() {
+        eprintln!("error: the consoles' UI is not built: run `npm ci && npm run build` in ui/, then build this again");
+        exit(1);
+    }
+    let attributes = Attributes::new().app_manifest(AppManifest::new().commands(&COMMANDS));
+    if let Err(error) = tauri_build::try_build(attributes) {
+        eprintln!("error: {error:#}");
+        exit(1);
+    }
+}

@@ -1,0 +1,5 @@
+import { Page } from "@/components/Page";
+
+export default function WebhookLog() {
+  return <Page title="WebhookLog">{null}</Page>;
+}
