@@ -105,7 +105,8 @@ impl Engine {
                 recording = true;
                 tokio::spawn(self.io.clone().record(machine.take_batch(), events.clone()));
             }
-            if is_stopping && machine.is_settled() {
+            // A look under way could lengthen the lease of a server that has left.
+            if is_stopping && machine.is_settled() && membership.as_ref().is_none_or(|m| !m.is_looking()) {
                 if is_shared {
                     membership::leave(&self.io.store).await;
                 }
@@ -282,10 +283,11 @@ impl Io {
     /// Records until it is durable: an outcome is never dropped while the server runs. On a shared database only what is
     /// of lanes that this server still holds: who took a lane meanwhile makes its attempts anew.
     async fn record(self: Arc<Self>, recording: Recording, events: Events) {
-        let held = if self.store.database().is_shared() { recording.held() } else { Vec::new() };
+        let is_shared = self.store.database().is_shared();
         let mut recording = Arc::new(recording);
         loop {
-            let (batch, held) = (recording.clone(), held.clone());
+            let held = if is_shared { recording.held() } else { Vec::new() };
+            let batch = recording.clone();
             let act = self.store.act(move |tx| Box::pin(record_held(tx, batch, held)));
             match act.await {
                 Ok(Ok(lost)) => {

@@ -182,7 +182,7 @@ async fn the_overview_says_what_needs_attention_most_urgent_first() {
     execute(
         &log,
         "INSERT INTO secrets (secret_id, school_id, state, sealed, fingerprint, created_ms)
-         SELECT x'01', school_id, 'active', x'', 'old-words', 1700000000000 FROM schools WHERE sourced_id = 'a'",
+         SELECT school_id, school_id, 'active', digest_key, 'old-words', 1700000000000 FROM schools WHERE sourced_id = 'a'",
     )
     .await;
     let run = RunId::new(START_MS, log.test.entropy.bytes());
