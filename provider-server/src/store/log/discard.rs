@@ -186,7 +186,8 @@ async fn restore_part(
         list.push(Value::from(sequence));
         let (state, why): (String, String) = (row.take(1)?, row.take(2)?);
         before.extend([Value::from(school), sequence.into(), state.into(), why.into()]);
-        before.push(row.take::<Option<i64>>(3)?.into());
+        // 0 for none: a column of nothing but NULL would have no type everywhere.
+        before.push(row.take::<Option<i64>>(3)?.unwrap_or(0).into());
     }
     // The rule of a delivery and of a withdrawal: what came later made it needless.
     let sql = "UPDATE events SET state = 'superseded', reason = 'later_version_delivered', settled_ms = $2
@@ -199,7 +200,7 @@ async fn restore_part(
     let restored = tx
         .conn
         .insert_many(
-            "UPDATE events SET state = v.column3, reason = v.column4, settled_ms = v.column5 FROM (",
+            "UPDATE events SET state = v.column3, reason = v.column4, settled_ms = NULLIF(v.column5, 0) FROM (",
             ") AS v WHERE events.school_id = v.column1 AND events.sequence = v.column2 AND events.state = 'discarded'
                 AND EXISTS (SELECT 1 FROM event_bodies b WHERE b.event_id = events.event_id)",
             5,
