@@ -232,7 +232,7 @@ async fn sort_keys_of_older_rows_are_made_at_the_next_start() {
     let older = test.store.act(|tx| {
         Box::pin(async move {
             tx.conn.execute("UPDATE students SET family_key = '', given_key = ''", vec![]).await?;
-            tx.conn.execute("INSERT INTO meta (name, value) VALUES ('name_keys_due', x'01')", vec![]).await
+            tx.conn.execute("INSERT INTO meta (name, value) VALUES ('name_keys_due', $1)", vec![vec![1].into()]).await
         })
     });
     older.await.expect("set");
