@@ -1,11 +1,12 @@
 import type { Session } from "../host";
 import { audit } from "./audit";
 import { NEW_WORDS, newDesk, SCHOOL, WORDS } from "./desk";
+import { fakeWorld } from "./district";
 import type { Answers } from "./host";
 import { imports } from "./imports";
 import { link } from "./link";
 import { log } from "./log";
-import { places } from "./places";
+import { overview } from "./overview";
 import { receiver } from "./receiver";
 import { schools } from "./schools";
 import { staff } from "./staff";
@@ -20,6 +21,7 @@ export const OWNER: Session = {
 
 /** What the Provider Console sees in a browser. Each service has its file beside this one. */
 export function providerAnswers(): Answers {
+  const world = fakeWorld();
   return {
     session: OWNER,
     servers: [OWNER.server],
@@ -31,7 +33,7 @@ export function providerAnswers(): Answers {
       latencyMs: 12,
       keyKnown: true,
     },
-    ...together(places(), staff(), schools(), students(), imports(), log(), audit()),
+    ...together(staff(), schools(world), overview(world), students(), imports(), log(), audit(world)),
   };
 }
 

@@ -1,4 +1,6 @@
+import audit from "./audit.json";
 import common from "./common.json";
+import dashboard from "./dashboard.json";
 import desk from "./desk.json";
 import deskEnroll from "./desk-enroll.json";
 import deskEvents from "./desk-events.json";
@@ -9,11 +11,18 @@ import deskSignature from "./desk-signature.json";
 import deskStatus from "./desk-status.json";
 import provider from "./provider.json";
 import school from "./school.json";
+import schools from "./schools.json";
+import secretOnce from "./secret-once.json";
+import signIn from "./sign-in.json";
+import staff from "./staff.json";
 import students from "./students.json";
+import webhookLog from "./webhook-log.json";
 
 /** English, by namespace: `common`, one per app, and one per feature. */
 export const en = {
+  audit,
   common,
+  dashboard,
   desk,
   deskEnroll,
   deskEvents,
@@ -24,5 +33,10 @@ export const en = {
   deskStatus,
   provider,
   school,
+  schools,
+  secretOnce,
+  signIn,
+  staff,
   students,
+  webhookLog,
 } as const;
