@@ -157,7 +157,12 @@ export function DataGrid<T>(props: DataGridProps<T>) {
         </div>
       </div>
       {rows.length === 0 ? (
-        props.empty
+        // A grid has only rows: what it shows instead of them is one, too.
+        <div role="rowgroup">
+          <div role="row">
+            <div role="gridcell">{props.empty}</div>
+          </div>
+        </div>
       ) : (
         <div role="rowgroup" className="relative" style={{ height: rows.length * density, minWidth: least }}>
           {rows.slice(visible.from, visible.to).map((row, offset) => {
