@@ -8,7 +8,7 @@ import type {
   UndeliveredGroup,
 } from "@/gen/rollcall/provider/v1/log";
 import { type Answers, refusal } from "./host";
-import { ago, DAY, districtOf, HOUR, idOf, MINUTE, SCHOOLS, schoolOf } from "./seed";
+import { ago, districtOf, HOUR, idOf, MINUTE, SCHOOLS, schoolOf } from "./seed";
 
 type Seed = [
   school: number,

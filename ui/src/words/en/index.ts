@@ -1,4 +1,5 @@
 import audit from "./audit.json";
+import causes from "./causes.json";
 import common from "./common.json";
 import dashboard from "./dashboard.json";
 import imports from "./imports.json";
@@ -9,6 +10,7 @@ import secretOnce from "./secret-once.json";
 import signIn from "./sign-in.json";
 import staff from "./staff.json";
 import students from "./students.json";
+import undelivered from "./undelivered.json";
 
 /** English, by namespace: `common`, one per app, and one per feature. */
 export const en = {
@@ -16,6 +18,7 @@ export const en = {
   provider,
   school,
   audit,
+  causes,
   dashboard,
   imports,
   schools,
@@ -23,4 +26,5 @@ export const en = {
   signIn,
   staff,
   students,
+  undelivered,
 } as const;
