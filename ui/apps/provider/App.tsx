@@ -41,9 +41,14 @@ function Gate({ ended, onSignedIn }: { ended: boolean; onSignedIn: () => void })
   const router = useMemo(() => newRouter(), []);
   if (isSecret) return <RouterProvider router={router} />;
   if (session.isPending) return null;
+  /** Forgets what an account read and did, and who it was. */
+  const become = (next: Session | null) => {
+    client.getMutationCache().clear();
+    client.removeQueries({ predicate: ({ queryKey }) => queryKey[0] !== "session" });
+    client.setQueryData(["session"], next);
+  };
   const enter = (opened: Session) => {
-    client.clear();
-    client.setQueryData(["session"], opened);
+    become(opened);
     onSignedIn();
   };
   if (!session.data || (ended && isMain)) {
@@ -51,8 +56,7 @@ function Gate({ ended, onSignedIn }: { ended: boolean; onSignedIn: () => void })
   }
   const leave = async () => {
     await host.signOut();
-    client.clear();
-    client.setQueryData(["session"], null);
+    become(null);
   };
   return (
     <SessionProvider session={session.data} signOut={leave}>

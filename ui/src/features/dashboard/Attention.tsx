@@ -64,7 +64,7 @@ function Item({ item }: { item: AttentionItem }) {
       </span>
       <Button
         size="small"
-        className="min-w-32"
+        className="min-w-36"
         aria-label={t("do.label", { act: remedy.word, about: item.schoolName || item.message })}
         onClick={remedy.run}
       >

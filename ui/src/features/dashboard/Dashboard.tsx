@@ -3,8 +3,8 @@ import { Button, Select, Skeleton } from "antd";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { useCall } from "@/api/hooks";
-import { HourChart, hoursUntil } from "@/components/HourChart";
-import { Page, Section } from "@/components/Page";
+import { HourChart } from "@/components/HourChart";
+import { Page } from "@/components/Page";
 import { Empty, Loaded } from "@/components/states";
 import { formatTime } from "@/components/time";
 import type { Overview } from "@/gen/rollcall/provider/v1/log";
@@ -66,24 +66,18 @@ function Content({ overview, district }: { overview: Overview; district: string 
   const { t } = useTranslation("dashboard");
   const total = (of: (strip: Overview["schools"][number]) => number[]) =>
     Array.from({ length: 24 }, (_, hour) => overview.schools.reduce((sum, strip) => sum + (of(strip)[hour] ?? 0), 0));
-  const hours = hoursUntil(
-    overview.at ?? new Date().toISOString(),
-    total((strip) => strip.deliveredByHour),
-    total((strip) => strip.failedByHour),
-  );
   const partial = overview.schools.length < overview.schoolsTotal;
   return (
     <>
       <Attention overview={overview} />
       <Figures overview={overview} district={district} />
-      <Section
-        title={t("throughput.title")}
-        actions={
-          partial && <span className="text-text-3">{t("throughput.worst", { total: overview.schools.length })}</span>
-        }
-      >
-        <HourChart hours={hours} label={t("throughput.label")} />
-      </Section>
+      <HourChart
+        label={t("throughput.title")}
+        at={overview.at ?? new Date().toISOString()}
+        delivered={total((strip) => strip.deliveredByHour)}
+        failed={total((strip) => strip.failedByHour)}
+        note={partial && t("throughput.worst", { total: overview.schools.length })}
+      />
       <Strips overview={overview} />
       <System overview={overview} />
     </>

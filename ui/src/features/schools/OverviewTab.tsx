@@ -5,7 +5,7 @@ import { useAct, useCall } from "@/api/hooks";
 import { Exact } from "@/components/Copy";
 import { formatCount, formatPerMille } from "@/components/format";
 import { useTell } from "@/components/forms";
-import { HourChart, hoursUntil } from "@/components/HourChart";
+import { HourChart } from "@/components/HourChart";
 import { Facts, Figure, Section } from "@/components/Page";
 import { formatDuration, Time } from "@/components/time";
 import type { School } from "@/gen/rollcall/provider/v1/school";
@@ -44,12 +44,12 @@ export function OverviewTab({ school }: { school: School }) {
         <Figure name={t("overview.sequence")} value={formatCount(school.headSequence)} />
       </div>
       {strip && (
-        <Section title={t("overview.hours")}>
-          <HourChart
-            hours={hoursUntil(at ?? new Date().toISOString(), strip.deliveredByHour, strip.failedByHour)}
-            label={t("overview.hoursLabel")}
-          />
-        </Section>
+        <HourChart
+          label={t("overview.hours")}
+          at={at ?? new Date().toISOString()}
+          delivered={strip.deliveredByHour}
+          failed={strip.failedByHour}
+        />
       )}
       <Section title={t("overview.facts")} actions={<TestEvent school={school} />}>
         <Facts facts={facts} />

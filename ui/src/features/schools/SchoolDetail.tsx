@@ -116,14 +116,16 @@ function Reason({ school }: { school: School }) {
     <Alert
       type={BAD.has(connection.state) ? "error" : "warning"}
       showIcon
-      title={connection.reason}
-      description={
-        connection.nextAttemptAt && (
-          <>
-            {t("overview.next")}
-            <Time at={connection.nextAttemptAt} /> (<Time at={connection.nextAttemptAt} relative />)
-          </>
-        )
+      title={
+        <span className="flex flex-wrap gap-x-3">
+          {connection.reason}
+          {connection.nextAttemptAt && (
+            <span className="text-text-2">
+              {t("overview.next")}: <Time at={connection.nextAttemptAt} /> (
+              <Time at={connection.nextAttemptAt} relative />)
+            </span>
+          )}
+        </span>
       }
     />
   );

@@ -1,7 +1,7 @@
 import type { AuditEntry } from "@/gen/rollcall/provider/v1/log";
 import { type FakeWorld, fakeWorld } from "./district";
 import type { Answers } from "./host";
-import { fakeId, hoursAgo } from "./ids";
+import { ago, HOUR, idOf } from "./seed";
 
 const PER_PAGE = 50;
 
@@ -21,7 +21,7 @@ function districtActs(world: FakeWorld, district: string): Omit<AuditEntry, "num
   return Array.from({ length: 120 }, (_, index) => {
     const [actor, act, detail] = acts[index % acts.length] ?? acts[0];
     const school = own[index % own.length]?.school.id ?? "";
-    return { at: hoursAgo(0.4 + index * 3.7), actor, act, subject: school, detail };
+    return { at: ago((0.4 + index * 3.7) * HOUR), actor, act, subject: school, detail };
   });
 }
 
@@ -29,14 +29,14 @@ function installationActs(): Omit<AuditEntry, "number">[] {
   const acts = [
     ["staff:ada", "staff.signed_in", "stf_1", ""],
     ["staff:carla", "access.denied", "/rollcall.provider.v1.StaffService/ListStaff", ""],
-    ["staff:ada", "staff.created", fakeId("stf", 6), "viewer"],
-    ["staff:ada", "staff.disabled", fakeId("stf", 5), ""],
-    ["staff:ben.okafor", "staff.signed_in", fakeId("stf", 2), ""],
+    ["staff:ada", "staff.created", idOf("stf", 6), "viewer"],
+    ["staff:ada", "staff.disabled", idOf("stf", 5), ""],
+    ["staff:ben.okafor", "staff.signed_in", idOf("stf", 2), ""],
     ["system", "keys.rotated", "", "12 keys"],
   ] as const;
   return Array.from({ length: 64 }, (_, index) => {
     const [actor, act, subject, detail] = acts[index % acts.length] ?? acts[0];
-    return { at: hoursAgo(0.3 + index * 5.1), actor, act, subject, detail };
+    return { at: ago((0.3 + index * 5.1) * HOUR), actor, act, subject, detail };
   });
 }
 

@@ -1,7 +1,7 @@
 import type { AttentionItem, DayFigures, Overview, SchoolStrip } from "@/gen/rollcall/provider/v1/log";
 import type { FakeSchool, FakeWorld } from "./district";
 import type { Answers } from "./host";
-import { fakeId, hoursAgo } from "./ids";
+import { ago, HOUR, idOf } from "./seed";
 
 const URGENCY = [
   "CONNECTION_STATE_COMPROMISED",
@@ -42,7 +42,7 @@ function item(kind: string, severity: string, of: SchoolStrip, message: string, 
     runId: "",
     messageId: "",
     count: "0",
-    since: hoursAgo(3),
+    since: ago(3 * HOUR),
     message,
     ...more,
   };
@@ -145,8 +145,8 @@ export function overview(world: FakeWorld): Pick<Answers, "calls" | "streams"> {
           pending: total((strip) => strip.pending),
           parked: total((strip) => strip.parked),
           held: total((strip) => strip.held),
-          oldestUndeliveredAt: strips.some((strip) => strip.parked !== "0") ? hoursAgo(7.1) : undefined,
-          oldestUndeliveredMessage: strips.some((strip) => strip.parked !== "0") ? fakeId("evt", 4_711) : "",
+          oldestUndeliveredAt: strips.some((strip) => strip.parked !== "0") ? ago(7.1 * HOUR) : undefined,
+          oldestUndeliveredMessage: strips.some((strip) => strip.parked !== "0") ? idOf("evt", 4_711) : "",
           schools: strips,
           schoolsTotal: strips.length,
           attention: items,

@@ -1,7 +1,7 @@
 import type { ConnectionState, School } from "@/gen/rollcall/provider/v1/school";
-import { type FakeWorld, fakeWorld, secret } from "./district";
+import { type FakeWorld, fakeWorld, RETRY, secret } from "./district";
 import { type Answers, refusal } from "./host";
-import { fakeId, hoursAgo } from "./ids";
+import { ago, HOUR, idOf } from "./seed";
 
 const CODE = "RC1-7Q4M-0ZKD-9X2P-VB6T-HC3N-5WYA-8GRE-J1FS-4KTD-M7PZ-2XQV-6BNC-0HYA-9WGR-E3JF-S5D8";
 /** A code of the fake is redeemed by somebody after this time. */
@@ -62,7 +62,7 @@ export function schools(world: FakeWorld = fakeWorld()): Pick<Answers, "calls" |
           });
         }
         const created: School = {
-          id: fakeId("sch", world.schools.length + 1),
+          id: idOf("sch", world.schools.length + 1),
           districtId: district,
           sourcedId,
           name: name.trim(),
@@ -70,7 +70,7 @@ export function schools(world: FakeWorld = fakeWorld()): Pick<Answers, "calls" |
             state: "CONNECTION_STATE_NOT_CONNECTED",
             url: "",
             ownReceiver: false,
-            retry: { maxTries: 5, delaysMs: [5_000, 30_000, 180_000, 1_080_000], probeMs: 900_000, timeoutMs: 15_000 },
+            retry: RETRY,
             maxInFlight: 32,
             secrets: [],
             code: undefined,
@@ -131,7 +131,7 @@ export function schools(world: FakeWorld = fakeWorld()): Pick<Answers, "calls" |
       },
       "SchoolService/IssueCode": ({ school, ttlS = 0 }) => {
         const found = find(school);
-        const expiresAt = hoursAgo(-(ttlS || 86_400) / 3_600);
+        const expiresAt = ago((-(ttlS || 86_400) / 3_600) * HOUR);
         connection(found).code = {
           state: "issued",
           createdAt: new Date().toISOString(),
@@ -181,7 +181,7 @@ export function schools(world: FakeWorld = fakeWorld()): Pick<Answers, "calls" |
           if (of.ownReceiver) {
             for (const old of of.secrets) {
               old.state = "retiring";
-              old.expiresAt = hoursAgo(-overlapS / 3_600);
+              old.expiresAt = ago((-overlapS / 3_600) * HOUR);
             }
           }
           of.secrets = [info, ...of.secrets];
@@ -189,7 +189,7 @@ export function schools(world: FakeWorld = fakeWorld()): Pick<Answers, "calls" |
         return { secret: of.ownReceiver ? "whsec_YWxzbyBubyBzZWNyZXQ6IG9ubHkgb2YgdGhlIGZha2U=" : "", info };
       },
       "SchoolService/PauseSchool": ({ school, durationS = 0 }) => {
-        const until = durationS ? `until ${hoursAgo(-durationS / 3_600).slice(0, 19)}Z` : "until it is resumed";
+        const until = durationS ? `until ${ago((-durationS / 3_600) * HOUR).slice(0, 19)}Z` : "until it is resumed";
         return turn(find(school), "CONNECTION_STATE_PAUSED", `Paused by ada, ${until}.`);
       },
       "SchoolService/ResumeSchool": ({ school }) => turn(find(school), "CONNECTION_STATE_ACTIVE"),

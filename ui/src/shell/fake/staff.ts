@@ -1,6 +1,6 @@
 import type { Staff } from "@/gen/rollcall/provider/v1/staff";
 import { type Answers, refusal } from "./host";
-import { fakeId, hoursAgo } from "./ids";
+import { ago, HOUR, idOf } from "./seed";
 
 function account(
   number: number,
@@ -10,13 +10,13 @@ function account(
   lastHours?: number,
 ): Staff {
   return {
-    id: number === 1 ? "stf_1" : fakeId("stf", number),
+    id: number === 1 ? "stf_1" : idOf("stf", number),
     username,
     role,
-    districtIds: districts.map((district) => fakeId("dst", district)),
+    districtIds: districts.map((district) => idOf("dst", district)),
     disabled: false,
-    createdAt: hoursAgo(4_000 - number * 300),
-    lastLoginAt: lastHours === undefined ? undefined : hoursAgo(lastHours),
+    createdAt: ago((4_000 - number * 300) * HOUR),
+    lastLoginAt: lastHours === undefined ? undefined : ago(lastHours * HOUR),
   };
 }
 

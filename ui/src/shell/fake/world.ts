@@ -1,5 +1,6 @@
 import type { Session } from "../host";
 import { audit } from "./audit";
+import { NEW_WORDS, newDesk, SCHOOL, WORDS } from "./desk";
 import { fakeWorld } from "./district";
 import type { Answers } from "./host";
 import { imports } from "./imports";
@@ -47,11 +48,40 @@ export function providerAnswers(): Answers {
   };
 }
 
-/** What School Desk sees in a browser. */
+/** What School Desk sees in a browser: an enrolled school, which a reset makes ready for a code. */
 export function schoolAnswers(): Answers {
+  const desk = newDesk();
   return {
     receiver: { state: "inside", webhook: "http://127.0.0.1:8080/webhook", dataDir: "school-data" },
-    ...together(receiver(), link()),
+    code: {
+      server: "rollcall.example:7443",
+      schoolName: SCHOOL.name,
+      schoolSourcedId: SCHOOL.sourcedId,
+      districtName: SCHOOL.district,
+      issuedBy: "ada",
+      expiresAt: new Date(Date.now() + 20 * 3_600_000).toISOString(),
+      state: "issued",
+      secretStore: "keychain",
+    },
+    enrolled: () => {
+      Object.assign(desk, { enrolled: true, fingerprints: [WORDS] });
+      return {
+        schoolName: SCHOOL.name,
+        schoolSourcedId: SCHOOL.sourcedId,
+        fingerprint: WORDS,
+        alreadyYours: false,
+        secretStore: "keychain",
+      };
+    },
+    rotated: () => {
+      const words = desk.fingerprints[0] === NEW_WORDS ? WORDS : NEW_WORDS;
+      desk.fingerprints = [words, ...desk.fingerprints.slice(0, 1)];
+      return words;
+    },
+    onReset: () => {
+      desk.enrolled = false;
+    },
+    ...together(receiver(desk), link(desk)),
   };
 }
 
