@@ -1,3 +1,4 @@
+import analytics from "./analytics.json";
 import audit from "./audit.json";
 import causes from "./causes.json";
 import common from "./common.json";
@@ -23,6 +24,7 @@ import webhookLog from "./webhook-log.json";
 
 /** English, by namespace: `common`, one per app, and one per feature. */
 export const en = {
+  analytics,
   audit,
   causes,
   common,
