@@ -1,5 +1,6 @@
 import { Button } from "antd";
 import { useTranslation } from "react-i18next";
+import { Scroller } from "@/components/Scroller";
 import { formatDuration, formatTime } from "@/components/time";
 import type { HistogramBucket } from "@/gen/rollcall/provider/v1/log";
 import { usePreferences } from "@/theme/preferences";
@@ -21,8 +22,7 @@ export function VolumeTable({
   if (filled.length === 0) return <p className="m-0 py-3 text-text-3">{t("volume.none")}</p>;
   const cell = "px-2 py-0.5 text-right tabular-nums";
   return (
-    // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard
-    <div className="max-h-40 overflow-auto" tabIndex={0} role="region" aria-label={t("volume.title")}>
+    <Scroller label={t("volume.title")} className="max-h-40">
       <table className="w-full border-collapse text-label">
         <thead className="sticky top-0 bg-surface-2 text-text-2">
           <tr>
@@ -62,6 +62,6 @@ export function VolumeTable({
           })}
         </tbody>
       </table>
-    </div>
+    </Scroller>
   );
 }
