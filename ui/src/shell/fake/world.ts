@@ -4,6 +4,7 @@ import type { Answers } from "./host";
 import { imports } from "./imports";
 import { link } from "./link";
 import { log } from "./log";
+import { places } from "./places";
 import { receiver } from "./receiver";
 import { schools } from "./schools";
 import { staff } from "./staff";
@@ -29,7 +30,7 @@ export function providerAnswers(): Answers {
       latencyMs: 12,
       keyKnown: true,
     },
-    ...together(staff(), schools(), students(), imports(), log(), audit()),
+    ...together(places(), staff(), schools(), students(), imports(), log(), audit()),
   };
 }
 
