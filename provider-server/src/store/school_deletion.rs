@@ -46,6 +46,7 @@ async fn delete_in(
     actor: &str,
     confirm_name: &str,
 ) -> Result<u64, StoreError> {
+    tx.lock_schools([school]).await?;
     let sql = "SELECT name, sourced_id FROM schools WHERE school_id = $1 AND state <> 'deleted'";
     let row = tx.conn.query_optional(sql, vec![school.into()]).await?;
     let mut row = row.ok_or_else(|| Refusal::not_found("the school"))?;

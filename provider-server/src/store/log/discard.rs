@@ -104,6 +104,7 @@ async fn give_up(
     state: Option<&'static str>,
 ) -> Result<Vec<EventId>, StoreError> {
     let school = discard.place.0;
+    tx.lock_schools([school]).await?;
     let sql = "SELECT sequence, event_id, state, reason, settled_ms FROM events
                WHERE school_id = $1 AND state IN ('pending', 'parked', 'held') AND ($2 = '' OR state = $2)
                  AND sequence IN {list}";
@@ -173,6 +174,7 @@ async fn restore_part(
     act: Option<AuditAct>,
 ) -> Result<Option<Undone>, StoreError> {
     audit::append(tx, act.into_iter().collect()).await?;
+    tx.lock_schools([school]).await?;
     let sql = "DELETE FROM discards WHERE discard_id = $1 AND sequence IN
                  (SELECT sequence FROM discards WHERE discard_id = $1 AND school_id = $2 ORDER BY sequence LIMIT $3)
                RETURNING sequence, state, reason, settled_ms";
@@ -186,7 +188,7 @@ async fn restore_part(
         list.push(Value::from(sequence));
         let (state, why): (String, String) = (row.take(1)?, row.take(2)?);
         before.extend([Value::from(school), sequence.into(), state.into(), why.into()]);
-        // 0 for none: a column of nothing but NULL would have no type everywhere.
+        // 0 for none: a column of nothing but NULL would have no type on PostgreSQL.
         before.push(row.take::<Option<i64>>(3)?.unwrap_or(0).into());
     }
     // The rule of a delivery and of a withdrawal: what came later made it needless.
