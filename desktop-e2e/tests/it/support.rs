@@ -3,7 +3,7 @@
 use std::{net::TcpListener, path::PathBuf, sync::Arc};
 
 use anyhow::{Context, Result};
-use desktop_e2e::{App, Stage};
+use desktop_e2e::{App, STEP, Stage, until};
 use provider_server::{
     app::{self, Running},
     clock::{Entropy, SystemClock},
@@ -77,4 +77,13 @@ pub async fn registered(stage: &Stage, console: &App) -> Result<(App, Value, Val
     console.ask("SchoolService/ConnectSchool", json!({"school": school, "url": webhook})).await?;
     let code = console.ask("SchoolService/IssueCode", json!({"school": school})).await?["code"].clone();
     Ok((desk, school, code))
+}
+
+/// Waits until the page shows a place.
+pub async fn until_at(app: &App, place: &str) -> Result<()> {
+    until(place, STEP, async || {
+        let shown = app.script("return location.hash", vec![]).await?;
+        Ok(shown.as_str().is_some_and(|shown| shown.starts_with(place)).then_some(()))
+    })
+    .await
 }

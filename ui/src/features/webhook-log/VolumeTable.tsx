@@ -1,6 +1,7 @@
 import { Button } from "antd";
 import { useTranslation } from "react-i18next";
-import { formatDuration, formatTime } from "@/components/time";
+import { Scroller } from "@/components/Scroller";
+import { formatTime } from "@/components/time";
 import type { HistogramBucket } from "@/gen/rollcall/provider/v1/log";
 import { usePreferences } from "@/theme/preferences";
 import { beginOf, STACK, sum } from "./volumeLooks";
@@ -21,8 +22,7 @@ export function VolumeTable({
   if (filled.length === 0) return <p className="m-0 py-3 text-text-3">{t("volume.none")}</p>;
   const cell = "px-2 py-0.5 text-right tabular-nums";
   return (
-    // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard
-    <div className="max-h-40 overflow-auto" tabIndex={0} role="region" aria-label={t("volume.title")}>
+    <Scroller label={t("volume.title")} className="max-h-40">
       <table className="w-full border-collapse text-label">
         <thead className="sticky top-0 bg-surface-2 text-text-2">
           <tr>
@@ -37,7 +37,8 @@ export function VolumeTable({
         </thead>
         <tbody>
           {filled.map((bucket) => {
-            const time = formatTime(bucket.from ?? "", zone);
+            const end = formatTime(new Date(beginOf(bucket) + length), zone);
+            const time = `${formatTime(bucket.from ?? "", zone)} – ${end.slice(11)}`;
             return (
               <tr key={bucket.from} className="border-0 border-b border-solid border-hairline">
                 <th className="px-2 text-left font-normal">
@@ -48,7 +49,7 @@ export function VolumeTable({
                     aria-label={t("volume.show", { time })}
                     onClick={() => onChoose(beginOf(bucket), beginOf(bucket) + length)}
                   >
-                    {t("volume.bucket", { time, length: formatDuration(length) })}
+                    {time}
                   </Button>
                 </th>
                 {STACK.map((status) => (
@@ -62,6 +63,6 @@ export function VolumeTable({
           })}
         </tbody>
       </table>
-    </div>
+    </Scroller>
   );
 }

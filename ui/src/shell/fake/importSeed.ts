@@ -1,14 +1,14 @@
 import type { FieldChange, ImportProblem, ImportRun, PlannedChange } from "@/gen/rollcall/provider/v1/import";
 import { ago, DAY, DISTRICTS, dice, HOUR, idOf, MINUTE, SCHOOLS } from "./seed";
 
-const VALLE = DISTRICTS[0]?.id ?? "";
+const FAIRVIEW = DISTRICTS[0]?.id ?? "";
 const HARBOR = DISTRICTS[1]?.id ?? "";
 
 /** A run as it begins. */
 export function newRun(number: number, change: Partial<ImportRun>): ImportRun {
   return {
     id: idOf("run", number),
-    districtId: VALLE,
+    districtId: FAIRVIEW,
     state: "IMPORT_STATE_CHECKING",
     fileName: "roster.zip",
     version: "1.2",
@@ -62,9 +62,9 @@ const DELETIONS = {
 };
 const MISSING = {
   code: "school_missing",
-  message: "Redwood Middle School has 743 students and none in the file",
-  figure: "743",
-  schoolSourcedId: "sch-redwood",
+  message: "Riverside Elementary has 388 students and none in the file",
+  figure: "388",
+  schoolSourcedId: "org-103",
 };
 
 /** Runs in every state, newest first. */
@@ -77,24 +77,24 @@ export function seedRuns(): ImportRun[] {
   return [
     newRun(9, {
       state: "IMPORT_STATE_HELD",
-      fileName: "valle-verde-2026-11-25.zip",
-      ...planned(VALLE, 48, 231, 612),
+      fileName: "fairview-2026-11-25.zip",
+      ...planned(FAIRVIEW, 48, 231, 612),
       phase: "planning",
       holds: [DELETIONS, MISSING],
       startedAt: ago(42 * MINUTE),
     }),
     newRun(8, {
       state: "IMPORT_STATE_APPLIED",
-      fileName: "valle-verde-2026-11-24-delta.zip",
+      fileName: "fairview-2026-11-24-delta.zip",
       kind: "delta",
-      ...planned(VALLE, 6, 74, 2),
+      ...planned(FAIRVIEW, 6, 74, 2),
       applied: "82",
       startedBy: "mara",
       ...done(5),
     }),
     newRun(7, {
       state: "IMPORT_STATE_FAILED",
-      fileName: "roster export (1).zip",
+      fileName: "fairview export (1).zip",
       error: "the zip is cut short or damaged: export it again and upload the whole file",
       ...done(6),
       version: "",
@@ -102,30 +102,30 @@ export function seedRuns(): ImportRun[] {
     }),
     newRun(6, {
       state: "IMPORT_STATE_UNDONE",
-      fileName: "valle-verde-2026-11-20.zip",
-      ...planned(VALLE, 12, 140, 31),
+      fileName: "fairview-2026-11-20.zip",
+      ...planned(FAIRVIEW, 12, 140, 31),
       applied: "183",
       undoSkipped: "4",
       ...done(5 * 24),
     }),
     newRun(5, {
       state: "IMPORT_STATE_CANCELLED",
-      fileName: "valle-verde-2026-11-18.zip",
-      ...planned(VALLE, 20, 900, 14),
+      fileName: "fairview-2026-11-18.zip",
+      ...planned(FAIRVIEW, 20, 900, 14),
       applied: "412",
       ...done(7 * 24),
     }),
     newRun(4, {
       state: "IMPORT_STATE_DISCARDED",
-      fileName: "valle-verde-2026-11-11.zip",
-      ...planned(VALLE, 0, 3_800, 0),
+      fileName: "fairview-2026-11-11.zip",
+      ...planned(FAIRVIEW, 0, 3_800, 0),
       ...done(14 * 24),
     }),
     newRun(3, {
       state: "IMPORT_STATE_APPLIED",
-      fileName: "valle-verde-2026-10-02.zip",
+      fileName: "fairview-2026-10-02.zip",
       version: "1.1",
-      ...planned(VALLE, 36, 410, 22),
+      ...planned(FAIRVIEW, 36, 410, 22),
       applied: "468",
       ...done(54 * 24),
     }),
@@ -222,12 +222,12 @@ const SAMPLES: FieldChange[][] = [
   [
     {
       field: "schoolEnrollments[0]",
-      oldValue: "sch-redwood, primary, 2026-08-17",
-      newValue: "sch-lincoln, primary, 2026-11-24",
+      oldValue: "org-102, primary, 2026-08-17",
+      newValue: "org-101, primary, 2026-11-24",
     },
-    { field: "primaryOrgSourcedId", oldValue: "sch-redwood", newValue: "sch-lincoln" },
+    { field: "primaryOrgSourcedId", oldValue: "org-102", newValue: "org-101" },
   ],
-  [{ field: "email", newValue: "noah.kim@students.vvusd.example" }],
+  [{ field: "email", newValue: "noah.kim@students.fairview.example" }],
   [{ field: "preferredGivenName", oldValue: "Kit" }],
 ];
 

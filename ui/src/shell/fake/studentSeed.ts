@@ -43,7 +43,7 @@ export function seedRosters(): Map<string, Roster> {
       const family = FAMILY[roll(FAMILY.length)] ?? "Kim";
       const kind = Object.keys(GRADES).find((word) => school.name.includes(word)) ?? "High";
       const grade = GRADES[kind]?.[roll(GRADES[kind].length)] ?? "09";
-      const sourcedId = `${districtIndex === 0 ? "S" : "H"}-${20_001 + number * 7}`;
+      const sourcedId = `${district.sourcedId === "fairview" ? "S" : "H"}-${20_001 + number * 7}`;
       const bornIn = 2026 - (grade === "KG" ? 5 : Number(grade) + 5);
       const first: Student = {
         ...NOBODY,
@@ -66,7 +66,7 @@ export function seedRosters(): Map<string, Roster> {
         ...(number % 11 === 0 ? { preferredGivenName: GIVEN[roll(GIVEN.length)] ?? "Kit" } : {}),
       };
       const versions: StudentVersion[] = [
-        { student: first, actor: "run:run_01KB0000000000000000000003", at: first.dateLastModified },
+        { student: first, actor: "run_01k0000000000000000000001", at: first.dateLastModified },
       ];
       if (number % 8 === 3) push(versions, { email: `${sourcedId.toLowerCase()}@mail.example` }, "mara", 12 * DAY);
       if (number % 16 === 3) push(versions, { grades: [grade, "Other"], preferredFamilyName: "Reed" }, "ada", 5 * HOUR);

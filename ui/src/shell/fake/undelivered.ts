@@ -1,5 +1,6 @@
 import type {
   DiscardMessagesRequest,
+  ListAttemptsRequest,
   ListMessagesRequest,
   ListUndeliveredRequest,
   Message,
@@ -35,7 +36,7 @@ const SEEDS: Seed[] = [
     "The school's system refused the connection: nothing listens there, or a firewall says no.",
   ],
   [
-    10,
+    7,
     "held",
     "gone",
     "gone",
@@ -46,7 +47,7 @@ const SEEDS: Seed[] = [
     "The school's system answered 410 Gone: deliveries are kept until you resume the connection.",
   ],
   [
-    3,
+    4,
     "pending",
     "",
     "timeout",
@@ -102,6 +103,8 @@ const SEEDS: Seed[] = [
   ],
 ];
 
+const STATUS: Record<string, string> = { pending: "status:retrying", parked: "status:parked", held: "status:held" };
+
 /** Messages that could not be delivered, in groups; a discard can be taken back. */
 export function undelivered(log: Answers["calls"] = {}): Pick<Answers, "calls" | "streams"> {
   let groups = SEEDS.map(toGroup);
@@ -127,6 +130,20 @@ export function undelivered(log: Answers["calls"] = {}): Pick<Answers, "calls" |
         const from = Number(pageToken || 0);
         const next = from + (pageSize || 100);
         return { messages: all.slice(from, next), nextPageToken: next < all.length ? String(next) : "" };
+      },
+      "LogService/ListAttempts": (request: ListAttemptsRequest) => {
+        const { school, filter } = request;
+        const found = groups.find(
+          ({ schoolId, group }) =>
+            schoolId === schoolOf(school)?.id &&
+            group?.cause &&
+            filter?.includes(`cause:${group.cause}`) &&
+            (group.code === 0 || filter.includes(`code:${group.code}`)) &&
+            filter.includes(STATUS[group.state] ?? "–"),
+        );
+        if (!found) return log["LogService/ListAttempts"]?.(request);
+        const attempts = messagesOf(found).map(({ id, createdAt }) => ({ messageId: id, at: createdAt }));
+        return { attempts, nextPageToken: "", searchedUntil: undefined };
       },
       "LogService/Replay": (request: ReplayRequest) => {
         const { school, group, dryRun } = request;

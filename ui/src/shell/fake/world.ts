@@ -10,6 +10,7 @@ import { overview } from "./overview";
 import { receiver } from "./receiver";
 import { schools } from "./schools";
 import { staff } from "./staff";
+import { stats } from "./stats";
 import { students } from "./students";
 import { undelivered } from "./undelivered";
 
@@ -42,6 +43,7 @@ export function providerAnswers(): Answers {
       students(),
       imports(),
       logs,
+      stats(logs.calls),
       undelivered(logs.calls),
       audit(world),
     ),

@@ -1,4 +1,6 @@
+import analytics from "./analytics.json";
 import audit from "./audit.json";
+import causes from "./causes.json";
 import common from "./common.json";
 import dashboard from "./dashboard.json";
 import desk from "./desk.json";
@@ -17,11 +19,14 @@ import secretOnce from "./secret-once.json";
 import signIn from "./sign-in.json";
 import staff from "./staff.json";
 import students from "./students.json";
+import undelivered from "./undelivered.json";
 import webhookLog from "./webhook-log.json";
 
 /** English, by namespace: `common`, one per app, and one per feature. */
 export const en = {
+  analytics,
   audit,
+  causes,
   common,
   dashboard,
   desk,
@@ -40,5 +45,6 @@ export const en = {
   signIn,
   staff,
   students,
+  undelivered,
   webhookLog,
 } as const;

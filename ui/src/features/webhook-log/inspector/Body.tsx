@@ -2,6 +2,7 @@ import { Segmented } from "antd";
 import { useMemo, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { CopyButton } from "@/components/Copy";
+import { Scroller } from "@/components/Scroller";
 import { formatBytes } from "../looks";
 import { fromBase64, hexDump, prettyJson, toText } from "./bytes";
 
@@ -34,17 +35,9 @@ export function Body({ base64, label }: { base64: string; label: string }) {
           {view !== "bytes" && t(view === "raw" ? "body.rawHint" : "body.prettyHint")}
         </span>
       </div>
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard */}
-      <pre
-        tabIndex={0}
-        role="region"
-        aria-label={label}
-        className={`m-0 max-h-[60vh] overflow-auto rounded-control bg-surface-2 p-3 ${
-          view === "bytes" ? "whitespace-pre" : "whitespace-pre-wrap break-all"
-        }`}
-      >
-        {shown}
-      </pre>
+      <Scroller label={label} className="max-h-[60vh] rounded-control bg-surface-2 p-3">
+        <pre className={view === "bytes" ? "m-0 whitespace-pre" : "m-0 whitespace-pre-wrap break-all"}>{shown}</pre>
+      </Scroller>
       {bytes.length > MOST_BYTES && (
         <p className="m-0 text-label text-text-3">{t("body.cut", { size: formatBytes(MOST_BYTES) })}</p>
       )}

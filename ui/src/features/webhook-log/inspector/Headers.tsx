@@ -16,7 +16,6 @@ export function Headers({ headers, title }: { headers: Header[]; title: string }
       ) : (
         <dl className="m-0 grid grid-cols-[minmax(90px,auto)_1fr] gap-x-3 gap-y-0.5 font-mono text-label">
           {headers.map(({ name, value }, index) => (
-            // biome-ignore lint/suspicious/noArrayIndexKey: a header may come twice, and the order stands
             <div key={index} className="contents">
               <dt className="text-text-3">{name}</dt>
               <dd className="m-0 break-all">{value}</dd>

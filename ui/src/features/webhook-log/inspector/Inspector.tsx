@@ -4,6 +4,7 @@ import { useEffect, useState } from "react";
 import { useTranslation } from "react-i18next";
 import type { Term } from "@/api/logFilter";
 import { IconButton } from "@/components/frame";
+import { Scroller } from "@/components/Scroller";
 import { Loaded } from "@/components/states";
 import type { Attempt, Message } from "@/gen/rollcall/provider/v1/log";
 import { useMay } from "@/shell/session";
@@ -73,13 +74,7 @@ export function Inspector({
           <IconButton icon={X} label={c("act.close")} onClick={onClose} />
         </span>
       </header>
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard */}
-      <div
-        className="flex min-h-0 flex-1 flex-col gap-3 overflow-auto p-4"
-        tabIndex={0}
-        role="region"
-        aria-label={t("inspector.label")}
-      >
+      <Scroller label={t("inspector.label")} className="flex min-h-0 flex-1 flex-col gap-3 overflow-auto p-4">
         <div className="flex flex-wrap items-center gap-2">
           <Tooltip title={operator ? "" : t("act.needsOperator")}>
             <Button
@@ -108,7 +103,7 @@ export function Inspector({
             </>
           )}
         </Loaded>
-      </div>
+      </Scroller>
     </>
   );
 }
