@@ -1,8 +1,9 @@
 import { Link } from "@tanstack/react-router";
-import { Alert, Button, Form, Input, Radio, Select } from "antd";
+import { Alert, Button, Form, Input, Radio } from "antd";
 import { useTranslation } from "react-i18next";
 import { useAct, useCall } from "@/api/hooks";
 import { showViolations, useTell } from "@/components/forms";
+import { NamedSelect } from "@/components/NamedSelect";
 import { Loaded } from "@/components/states";
 import type { District, School } from "@/gen/rollcall/provider/v1/school";
 
@@ -63,7 +64,10 @@ function DetailsForm({ districts, onCreated }: { districts: District[]; onCreate
         label={t("registering.district")}
         rules={[{ required: true, message: t("registering.required.district") }]}
       >
-        <Select options={districts.map(({ id, name }) => ({ value: id, label: name }))} />
+        <NamedSelect
+          label={t("registering.district")}
+          options={districts.map(({ id, name }) => ({ value: id, label: name }))}
+        />
       </Form.Item>
       <Form.Item
         name="name"
