@@ -29,7 +29,8 @@ function open({ rows = 120, place = "", answers = {} as Answers } = {}) {
   return { ...opened, log, asked: made_ };
 }
 
-const grid = () => screen.findByRole("grid", { name: "Delivery attempts" });
+/** The first one loads the screen too. */
+const grid = () => screen.findByRole("grid", { name: "Delivery attempts" }, { timeout: 20_000 });
 const rows = () => within(screen.getByRole("grid")).getAllByRole("row").slice(1);
 const firstRow = () => rows()[0] as HTMLElement;
 const loaded = async () => {
