@@ -5,10 +5,10 @@ pub(super) mod batch;
 pub mod preview;
 mod queue;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use hmac::Mac;
-use rollcall_proto::id::{ChangeId, DistrictId, StudentId};
+use rollcall_proto::id::{ChangeId, DistrictId, SchoolId, StudentId};
 
 pub use queue::ChangeQueue;
 
@@ -138,7 +138,7 @@ fn check_schools(
 
 /// Reads what the changes concern: districts, students, schools and known idempotency keys.
 async fn load(tx: &mut Tx<'_>, calls: &[(Origin, Vec<ChangeRequest>)], batch: &mut Batch) -> Result<(), StoreError> {
-    let mut students: HashMap<DistrictId, HashSet<&str>> = HashMap::new();
+    let mut students: BTreeMap<DistrictId, HashSet<&str>> = BTreeMap::new();
     let mut schools: HashMap<DistrictId, HashSet<String>> = HashMap::new();
     let mut keys: HashMap<(&str, DistrictId), Vec<Value>> = HashMap::new();
     for (origin, requests) in calls {
@@ -156,20 +156,41 @@ async fn load(tx: &mut Tx<'_>, calls: &[(Origin, Vec<ChangeRequest>)], batch: &m
             }
         }
     }
+    let mut districts = Vec::with_capacity(students.len());
     for (district, sourced_ids) in students {
         let sql = "SELECT sourced_id, birth_date FROM districts WHERE district_id = $1";
         let Some(mut row) = tx.conn.query_optional(sql, vec![district.into()]).await? else { continue };
         batch.add_district(district, row.take(0)?, row.take(1)?);
+        tx.lock_students(district, sourced_ids.iter().copied()).await?;
         let list = sourced_ids.into_iter().map(|id| Value::Text(id.to_owned())).collect();
-        let named = schools.entry(district).or_default();
-        load_students(tx, batch, district, list, named).await?;
-        let list = named.iter().map(Value::from).collect();
+        load_students(tx, batch, district, list, schools.entry(district).or_default()).await?;
+        districts.push(district);
+    }
+    lock_named_schools(tx, &schools).await?;
+    for district in districts {
+        let list = schools.entry(district).or_default().iter().map(Value::from).collect();
         load_schools(tx, batch, district, list).await?;
     }
     for ((actor, district), list) in keys {
         batch.load_answers(tx, actor, district, list).await?;
     }
     Ok(())
+}
+
+/// All of the batch at once, so that they are locked by id whatever their district.
+async fn lock_named_schools(tx: &mut Tx<'_>, named: &HashMap<DistrictId, HashSet<String>>) -> Result<(), StoreError> {
+    if !tx.conn.is_shared() {
+        return Ok(());
+    }
+    let mut ids: Vec<SchoolId> = Vec::new();
+    for (district, sourced_ids) in named {
+        let sql = "SELECT school_id FROM schools WHERE district_id = $1 AND sourced_id IN {list}";
+        let list = sourced_ids.iter().map(Value::from).collect();
+        for mut row in tx.conn.query_list(sql, vec![(*district).into()], list).await? {
+            ids.push(row.take(0)?);
+        }
+    }
+    tx.lock_schools(ids).await
 }
 
 async fn load_students(

@@ -52,6 +52,7 @@ pub async fn erase(
     actor: &str,
     reason: &str,
 ) -> Result<Erased, StoreError> {
+    tx.lock_students(district, [sourced_id]).await?;
     let sql = "SELECT student_id, version, modified_ms FROM students
                WHERE district_id = $1 AND sourced_id = $2 AND status <> 'erased'";
     let row = tx.conn.query_optional(sql, vec![district.into(), sourced_id.to_owned().into()]).await?;
@@ -64,6 +65,9 @@ pub async fn erase(
         modified_ms: tx.now_ms.max(modified_ms),
         fields: StudentFields::nothing(),
     };
+    let schools = concerned(tx, district, student, sourced_id).await?;
+    // Once more, as they stay until the end of this transaction.
+    tx.lock_schools(schools.iter().map(|school| school.id)).await?;
     let schools = concerned(tx, district, student, sourced_id).await?;
     let mut bodies = 0;
     for school in &schools {

@@ -30,6 +30,11 @@ pub async fn round(store: &Store, round: u64) -> Result<(), StoreError> {
 }
 
 async fn end_due(tx: &mut Tx<'_>) -> Result<(), StoreError> {
+    let sql = "SELECT school_id FROM schools WHERE state = 'paused' AND paused_until_ms <= $1
+               UNION SELECT school_id FROM secrets WHERE state = 'retiring' AND expires_ms <= $1";
+    let due = tx.conn.query(sql, vec![tx.now_ms.into()]).await?;
+    let due = due.into_iter().map(|mut row| row.take(0)).collect::<Result<Vec<SchoolId>, _>>()?;
+    tx.lock_schools(due).await?;
     let resumed = tx
         .conn
         .query(

@@ -204,10 +204,11 @@ async fn count_open(
     districts: &Districts,
     schools: &mut HashMap<SchoolId, Strip>,
 ) -> Result<(), StoreError> {
-    // Word for word the condition of the index of what is open.
+    // The condition of the index of what is open, and a bound on its second column: without it, SQLite takes the index by
+    // student and reads every message that there ever was.
     let select = "SELECT e.school_id, e.state, e.reason, COUNT(*), MIN(e.sequence), MIN(e.created_ms)
                   FROM schools s CROSS JOIN events e
-                  WHERE e.school_id = s.school_id AND e.state IN ('pending', 'parked', 'held')";
+                  WHERE e.school_id = s.school_id AND e.sequence > 0 AND e.state IN ('pending', 'parked', 'held')";
     for mut row in within(Statement::new(select), districts).sql(" GROUP BY 1, 2, 3").query(conn).await? {
         let Some(strip) = schools.get_mut(&row.take(0)?) else { continue };
         let (state, why, count): (String, String, u64) = (row.take(1)?, row.take(2)?, row.take(3)?);

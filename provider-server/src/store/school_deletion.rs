@@ -46,6 +46,7 @@ async fn delete_in(
     actor: &str,
     confirm_name: &str,
 ) -> Result<u64, StoreError> {
+    tx.lock_schools([school]).await?;
     let sql = "SELECT name, sourced_id FROM schools WHERE school_id = $1 AND state <> 'deleted'";
     let row = tx.conn.query_optional(sql, vec![school.into()]).await?;
     let mut row = row.ok_or_else(|| Refusal::not_found("the school"))?;
@@ -54,7 +55,7 @@ async fn delete_in(
         return Err(Refusal::field("confirmName", "is not the school's name: type it exactly").into());
     }
     let sql = "UPDATE events SET state = 'discarded', reason = 'the school was deleted', settled_ms = $2
-               WHERE school_id = $1 AND state IN ('pending', 'parked', 'held')";
+               WHERE school_id = $1 AND sequence > 0 AND state IN ('pending', 'parked', 'held')";
     let discarded = tx.conn.execute(sql, vec![school.into(), tx.now_ms.into()]).await?;
     let of_school = || vec![Value::from(school)];
     for sql in [

@@ -117,6 +117,7 @@ pub async fn owner_exists(conn: &mut Conn) -> Result<bool, StoreError> {
 
 /// Makes an account.
 pub async fn create(tx: &mut Tx<'_>, actor: &str, new: NewStaff) -> Result<Staff, StoreError> {
+    tx.lock_installation().await?;
     let sql = "SELECT 1 FROM staff WHERE username = $1";
     if tx.conn.query_optional(sql, vec![(&new.username).into()]).await?.is_some() {
         let violation = Violation { field: "username".into(), message: "is taken: use another".into() };
@@ -163,6 +164,7 @@ pub async fn update(
     update: StaffUpdate,
     keep: Option<TokenHash>,
 ) -> Result<Staff, StoreError> {
+    tx.lock_installation().await?;
     let Staff { id, role, disabled, .. } = find(tx.conn, name).await?;
     let was_owner = role == Role::Owner && !disabled;
     let stays_owner =
@@ -279,6 +281,7 @@ pub async fn set_owner_code(tx: &mut Tx<'_>, code: &str) -> Result<(), StoreErro
 
 /// Turns the owner code into the first owner, once, and opens a session.
 pub async fn claim_owner(tx: &mut Tx<'_>, code: &str, new: NewStaff, attempt: &[Subject]) -> Result<Grant, StoreError> {
+    tx.lock_installation().await?;
     if owner_exists(tx.conn).await? || !is_owner_code(tx.conn, code).await? {
         return Err(Refusal::new(RefusalKind::Denied, "the owner code is wrong or was used").into());
     }

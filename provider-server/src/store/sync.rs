@@ -14,7 +14,7 @@ use super::{
         batch::{Batch, KnownSchool},
         read_status,
     },
-    student_doc,
+    nodes, student_doc,
 };
 use crate::{
     error::Refusal,
@@ -30,6 +30,7 @@ const PAGE: i64 = 500;
 /// Makes a school's connection active and starts its sync, in the caller's transaction. Answers the sequence after which
 /// a new receiver's window begins.
 pub async fn activate(tx: &mut Tx<'_>, school: SchoolId) -> Result<u64, StoreError> {
+    tx.lock_schools([school]).await?;
     let row = tx
         .conn
         .query_optional(
@@ -40,6 +41,7 @@ pub async fn activate(tx: &mut Tx<'_>, school: SchoolId) -> Result<u64, StoreErr
         )
         .await?;
     let mut row = row.ok_or_else(|| Refusal::not_found("the school"))?;
+    nodes::open_lane(tx, school).await?;
     tx.after_commit(Committed::Connection(school));
     row.take(0)
 }
@@ -80,6 +82,7 @@ async fn sync_all(store: &Store, stop: &CancellationToken) -> Result<(), StoreEr
 
 /// Sends the next page of a school's students and moves the cursor.
 async fn sync_page(tx: &mut Tx<'_>, school: SchoolId) -> Result<(), StoreError> {
+    tx.lock_schools([school]).await?;
     let sql = "SELECT s.sync_from, s.sourced_id, s.head_sequence, d.district_id, d.sourced_id, d.birth_date
                FROM schools s JOIN districts d ON d.district_id = s.district_id
                WHERE s.school_id = $1 AND s.sync_from IS NOT NULL";

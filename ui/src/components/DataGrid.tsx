@@ -29,7 +29,7 @@ interface DataGridProps<T> {
   rows: readonly T[];
   rowKey: (row: T) => string;
   columns: Column<T>[];
-  /** Rows in all, where more exist than are loaded; -1: unknown. */
+  /** Rows in all with the header, where more exist than are loaded; -1: unknown. */
   totalRows?: number;
   onOpen?: (row: T) => void;
   /** The row whose details are shown. */
@@ -157,7 +157,12 @@ export function DataGrid<T>(props: DataGridProps<T>) {
         </div>
       </div>
       {rows.length === 0 ? (
-        props.empty
+        // A grid has only rows: what it shows instead of them is one, too.
+        <div role="rowgroup">
+          <div role="row">
+            <div role="gridcell">{props.empty}</div>
+          </div>
+        </div>
       ) : (
         <div role="rowgroup" className="relative" style={{ height: rows.length * density, minWidth: least }}>
           {rows.slice(visible.from, visible.to).map((row, offset) => {

@@ -104,6 +104,7 @@ async fn give_up(
     state: Option<&'static str>,
 ) -> Result<Vec<EventId>, StoreError> {
     let school = discard.place.0;
+    tx.lock_schools([school]).await?;
     let sql = "SELECT sequence, event_id, state, reason, settled_ms FROM events
                WHERE school_id = $1 AND state IN ('pending', 'parked', 'held') AND ($2 = '' OR state = $2)
                  AND sequence IN {list}";
@@ -173,6 +174,7 @@ async fn restore_part(
     act: Option<AuditAct>,
 ) -> Result<Option<Undone>, StoreError> {
     audit::append(tx, act.into_iter().collect()).await?;
+    tx.lock_schools([school]).await?;
     let sql = "DELETE FROM discards WHERE discard_id = $1 AND sequence IN
                  (SELECT sequence FROM discards WHERE discard_id = $1 AND school_id = $2 ORDER BY sequence LIMIT $3)
                RETURNING sequence, state, reason, settled_ms";
@@ -186,7 +188,8 @@ async fn restore_part(
         list.push(Value::from(sequence));
         let (state, why): (String, String) = (row.take(1)?, row.take(2)?);
         before.extend([Value::from(school), sequence.into(), state.into(), why.into()]);
-        before.push(row.take::<Option<i64>>(3)?.into());
+        // 0 for none: a column of nothing but NULL would have no type on PostgreSQL.
+        before.push(row.take::<Option<i64>>(3)?.unwrap_or(0).into());
     }
     // The rule of a delivery and of a withdrawal: what came later made it needless.
     let sql = "UPDATE events SET state = 'superseded', reason = 'later_version_delivered', settled_ms = $2
@@ -199,7 +202,7 @@ async fn restore_part(
     let restored = tx
         .conn
         .insert_many(
-            "UPDATE events SET state = v.column3, reason = v.column4, settled_ms = v.column5 FROM (",
+            "UPDATE events SET state = v.column3, reason = v.column4, settled_ms = NULLIF(v.column5, 0) FROM (",
             ") AS v WHERE events.school_id = v.column1 AND events.sequence = v.column2 AND events.state = 'discarded'
                 AND EXISTS (SELECT 1 FROM event_bodies b WHERE b.event_id = events.event_id)",
             5,

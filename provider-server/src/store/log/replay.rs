@@ -200,6 +200,7 @@ async fn queue(
     sequences: Vec<u64>,
     act: Option<AuditAct>,
 ) -> Result<u64, StoreError> {
+    tx.lock_schools([school]).await?;
     // The rules once more: the count was made before this transaction.
     let sql =
         "UPDATE events SET state = 'pending', reason = '', due_ms = $2, next_trigger = 'replay', settled_ms = NULL

@@ -36,6 +36,9 @@ pub struct Queued {
 /// Refused where the message carries a whole student who has left the school since.
 pub async fn resend(tx: &mut Tx<'_>, scope: &Scope, id: EventId, actor: &str) -> Result<Queued, StoreError> {
     let message = message::find(tx.conn, scope, id).await?;
+    // Once more, as it stays until the end of this transaction.
+    tx.lock_schools([message.school]).await?;
+    let message = message::find(tx.conn, scope, id).await?;
     let Some(student) = message.student else {
         return Err(Refusal::precondition("a test is not sent again: send a new test of the connection").into());
     };

@@ -50,7 +50,7 @@ async fn withdraw(log: &Log, student: &str) {
 async fn rows(log: &Log) -> Vec<String> {
     log.test
         .texts(
-            "SELECT sequence || ' ' || state || ' ' || next_trigger || ' ' || due_ms || ' ' || COALESCE(settled_ms, '-')
+            "SELECT sequence || ' ' || state || ' ' || next_trigger || ' ' || due_ms || ' ' || COALESCE(CAST(settled_ms AS TEXT), '-')
                 || ' ' || reason FROM events ORDER BY school_id, sequence",
         )
         .await

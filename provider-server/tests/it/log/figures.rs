@@ -179,12 +179,15 @@ async fn the_overview_says_what_needs_attention_most_urgent_first() {
     log.record(vec![delivered(&made[1]), skewed]).await;
     execute(&log, "UPDATE schools SET health = 'down' WHERE sourced_id = 'b'").await;
     execute(&log, "UPDATE events SET state = 'parked', reason = 'connection_down' WHERE sourced_id = 'S-3'").await;
-    execute(
-        &log,
-        "INSERT INTO secrets (secret_id, school_id, state, sealed, fingerprint, created_ms)
-         SELECT x'01', school_id, 'active', x'', 'old-words', 1700000000000 FROM schools WHERE sourced_id = 'a'",
-    )
-    .await;
+    let school = log.schools[0];
+    let old = log.test.store.act(move |tx| {
+        Box::pin(async move {
+            let sql = "INSERT INTO secrets (secret_id, school_id, state, sealed, fingerprint, created_ms)
+                       VALUES ($1, $2, 'active', $1, 'old-words', 1700000000000)";
+            tx.conn.execute(sql, vec![vec![1].into(), school.into()]).await
+        })
+    });
+    old.await.expect("a secret");
     let run = RunId::new(START_MS, log.test.entropy.bytes());
     let district = log.district;
     let held = log.test.store.act(move |tx| {

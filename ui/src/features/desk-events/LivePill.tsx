@@ -42,6 +42,9 @@ export function LivePill({
       const word = fresh > 0 ? t("live.pausedNew", { count: fresh }) : t("live.paused");
       return [<StatusPill key="p" tone="paused" icon={Pause} word={word} />, act(t("live.resume"), onResume)];
     }
+    if (tail.state === "connecting") {
+      return [<StatusPill key="p" tone="queued" word={t("live.connecting")} />, null];
+    }
     if (tail.state === "reconnecting") {
       return [<StatusPill key="p" tone="retrying" icon={RefreshCw} word={t("live.reconnecting")} />, null];
     }

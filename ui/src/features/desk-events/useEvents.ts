@@ -10,7 +10,7 @@ const FLUSH_MS = 250;
 const MAX_LIVE = 5_000;
 
 export type Tail =
-  | { state: "live" | "reconnecting" }
+  | { state: "connecting" | "live" | "reconnecting" }
   | { state: "gap"; missed: number }
   | { state: "ended"; error: ShellFailure };
 
@@ -28,7 +28,7 @@ export function useEvents(verdicts: Verdict[], frozen: boolean) {
   const base = start.data ? (start.data.events[0]?.number ?? "0") : null;
   const pages = usePages("ReceiverService/ListEvents", { pageSize: 200, verdicts }, { enabled: base !== null });
   const [live, setLive] = useState<ReceivedEvent[]>([]);
-  const [tail, setTail] = useState<Tail>({ state: "live" });
+  const [tail, setTail] = useState<Tail>({ state: "connecting" });
   const [missed, setMissed] = useState(0);
   const waiting = useRef<ReceivedEvent[]>([]);
   const last = useRef<number | null>(null);

@@ -75,7 +75,7 @@ export default function Roster() {
               rows={students}
               rowKey={(row) => row.sourcedId}
               columns={columns}
-              totalRows={pages.hasNextPage ? (rested ? -1 : (count ?? -1)) : undefined}
+              totalRows={pages.hasNextPage ? (rested || count === undefined ? -1 : count + 1) : undefined}
               openKey={open?.sourcedId ?? null}
               onOpen={setOpen}
               copyText={(row) => row.sourcedId}

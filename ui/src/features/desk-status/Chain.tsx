@@ -123,7 +123,7 @@ function useEventPart(known: Known): Part {
   const { status, newest } = known;
   const name = t("chain.event.name");
   const health = eventHealth(known);
-  if (!status) return { name, health, sentence: t("chain.event.unknown") };
+  if (!status) return { name, health, sentence: t(health === "wait" ? "chain.event.wait" : "chain.event.unknown") };
   if (health === "bad" && newest) {
     const verdict = e(`verdict.${newest.verdict}` as "verdict.verified");
     return {

@@ -44,21 +44,23 @@ export function CheckPanel({ check }: { check: Check }) {
   }
   return (
     <Section title={t("check.title")}>
-      <ol role="status" className="m-0 flex list-none flex-col gap-2 p-0">
-        {steps.map(([mark, text], index) => {
-          const Icon = ICONS[mark];
-          return (
-            <li key={index} className="flex items-start gap-2">
-              <Icon
-                size={16}
-                aria-hidden
-                className={`mt-0.5 shrink-0 ${LOOKS[mark]} ${mark === "wait" ? "animate-spin" : ""}`}
-              />
-              <span className="min-w-0">{text}</span>
-            </li>
-          );
-        })}
-      </ol>
+      <div role="status">
+        <ol className="m-0 flex list-none flex-col gap-2 p-0">
+          {steps.map(([mark, text], index) => {
+            const Icon = ICONS[mark];
+            return (
+              <li key={index} className="flex items-start gap-2">
+                <Icon
+                  size={16}
+                  aria-hidden
+                  className={`mt-0.5 shrink-0 ${LOOKS[mark]} ${mark === "wait" ? "animate-spin" : ""}`}
+                />
+                <span className="min-w-0">{text}</span>
+              </li>
+            );
+          })}
+        </ol>
+      </div>
     </Section>
   );
 }

@@ -9,15 +9,7 @@ import type { Status } from "@/gen/rollcall/school/v1/receiver";
 const REASONS = ["keychain_locked", "keychain_absent", "secret_gone"] as const;
 
 /** A desk that had a secret and cannot read it, or has lost it: why nothing is received, and the way out. */
-export function SecretProblem({
-  status,
-  busy,
-  onAgain,
-}: {
-  status: Status & { secretErrorReason?: string };
-  busy: boolean;
-  onAgain: () => void;
-}) {
+export function SecretProblem({ status, busy, onAgain }: { status: Status; busy: boolean; onAgain: () => void }) {
   const { t } = useTranslation("deskStatus");
   const navigate = useNavigate();
   const place = useSecretPlace(status.secretStore);

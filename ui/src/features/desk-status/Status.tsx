@@ -41,6 +41,7 @@ export default function Status() {
     receiverLink,
     receiver,
     status: held,
+    unread: status.isError,
     connection: connection.data?.connection,
     newest: newest.data?.events[0],
   };

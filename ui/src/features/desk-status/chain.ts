@@ -10,6 +10,8 @@ export interface Known {
   receiverLink: LinkState;
   receiver: ReceiverState;
   status?: Status;
+  /** The status could not be read. */
+  unread: boolean;
   /** The connection as the provider has it. */
   connection?: School["connection"];
   /** The newest arrival. */
@@ -56,8 +58,8 @@ export function receiverHealth({ receiver, receiverLink, status }: Known): Healt
   return status && !status.enrolled ? "warn" : "ok";
 }
 
-export function eventHealth({ status, newest }: Known): Health {
-  if (!status) return "unknown";
+export function eventHealth({ receiver, status, unread, newest }: Known): Health {
+  if (!status) return unread || receiver.state === "failed" ? "unknown" : "wait";
   if (newest && BAD.has(newest.verdict)) return "bad";
   return status.lastVerifiedAt ? "ok" : "warn";
 }

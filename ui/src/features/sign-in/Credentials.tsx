@@ -1,5 +1,5 @@
 import { Alert, Button, Form, Input, type InputRef } from "antd";
-import { useRef, useState } from "react";
+import { useEffect, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { showViolations } from "@/components/forms";
 import { useProviderHost } from "@/shell/context";
@@ -28,6 +28,11 @@ export function Credentials({ server, unclaimed, onSignedIn, onKeyChanged }: Cre
   const [busy, setBusy] = useState(false);
   const [refused, setRefused] = useState<ShellFailure | null>(null);
 
+  // Only once the field can be typed into again.
+  useEffect(() => {
+    if (refused?.code === "unauthenticated") password.current?.focus();
+  }, [refused]);
+
   const submit = async ({ ownerCode = "", username, password: typed }: Typed) => {
     setBusy(true);
     setRefused(null);
@@ -43,10 +48,7 @@ export function Credentials({ server, unclaimed, onSignedIn, onKeyChanged }: Cre
         return form.setFields([{ name: "ownerCode", errors: [t("refused.ownerCode")] }]);
       }
       setRefused(error);
-      if (error.code === "unauthenticated") {
-        form.resetFields(["password"]);
-        password.current?.focus();
-      }
+      if (error.code === "unauthenticated") form.resetFields(["password"]);
     }
   };
 

@@ -70,9 +70,7 @@ export function ServerStep({ onAccept }: ServerStepProps) {
         )}
         {!check.isFetching && check.data && <CheckResult check={check.data} />}
         {!check.isFetching && changed && <KeyChanged keys={changed} trusted={!!newPin} onTrust={setTrusted} />}
-        {!check.isFetching && check.error && !changed && (
-          <CheckFailure error={check.error} onRetry={() => void check.refetch()} />
-        )}
+        {!check.isFetching && check.error && !changed && <CheckFailure error={check.error} onRetry={check.refetch} />}
       </div>
       {!check.isFetching && check.data?.compatible && !check.data.keyKnown && trusted !== check.data.pin && (
         <Button type="primary" className="self-start" onClick={() => setTrusted(check.data?.pin ?? "")}>

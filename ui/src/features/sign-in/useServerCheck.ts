@@ -31,5 +31,14 @@ export function useServerCheck(typed: string) {
     staleTime: Number.POSITIVE_INFINITY,
     refetchOnWindowFocus: false,
   });
-  return { address, complete, ...(settled === address ? check : { ...check, data: undefined, error: null }) };
+  // What an earlier look found does not count beside a later one that failed, nor for another address.
+  const current = settled === address;
+  const data = current && !check.error ? check.data : undefined;
+  return {
+    address,
+    data,
+    error: current ? check.error : null,
+    isFetching: check.isFetching,
+    refetch: () => void check.refetch(),
+  };
 }

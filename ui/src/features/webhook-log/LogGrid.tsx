@@ -6,8 +6,16 @@ import { Empty, EmptyFilter, Failure, ListSkeleton, useDelayed } from "@/compone
 import { formatTime } from "@/components/time";
 import type { Attempt } from "@/gen/rollcall/provider/v1/log";
 import { usePreferences } from "@/theme/preferences";
+import type { Resent } from "./acts/useResend";
+import { resentOf } from "./columns";
 import type { LogFeed, LogView } from "./feed/LogFeed";
 import { EDGE } from "./looks";
+
+/** What the bar at the edge says: what became of the attempt, or of the message that was sent again. */
+function edgeOf(row: Attempt, resent: ReadonlyMap<string, Resent>): string {
+  const act = resentOf(resent, row);
+  return act ? (act.outcome?.status ?? "queued") : row.status;
+}
 
 const keyOf = (row: Attempt) => row.logSequence;
 const idOf = (row: Attempt) => row.messageId;
@@ -19,6 +27,7 @@ export const LogGrid = memo(function LogGrid({
   columns,
   openKey,
   filtered,
+  resent,
   onOpen,
   onClear,
   ref,
@@ -28,6 +37,8 @@ export const LogGrid = memo(function LogGrid({
   columns: Column<Attempt>[];
   openKey: string | null;
   filtered: boolean;
+  /** Messages that were sent again here. */
+  resent: ReadonlyMap<string, Resent>;
   onOpen: (row: Attempt) => void;
   onClear: () => void;
   ref: Ref<GridHandle>;
@@ -36,8 +47,9 @@ export const LogGrid = memo(function LogGrid({
   const { zone } = usePreferences();
   const late = useDelayed(loading !== null && rows.length === 0);
   const rowClass = useCallback(
-    (row: Attempt) => `${EDGE[row.status] ?? ""} ${fresh.has(row.logSequence) ? "animate-[fresh_1.2s_ease-out]" : ""}`,
-    [fresh],
+    (row: Attempt) =>
+      `${EDGE[edgeOf(row, resent)] ?? ""} ${fresh.has(row.logSequence) ? "animate-[fresh_1.2s_ease-out]" : ""}`,
+    [fresh, resent],
   );
   const time = searchedUntil ? formatTime(searchedUntil, zone) : "";
   let empty: ReactNode = null;

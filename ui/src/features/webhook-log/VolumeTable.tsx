@@ -1,7 +1,7 @@
 import { Button } from "antd";
 import { useTranslation } from "react-i18next";
 import { Scroller } from "@/components/Scroller";
-import { formatDuration, formatTime } from "@/components/time";
+import { formatTime } from "@/components/time";
 import type { HistogramBucket } from "@/gen/rollcall/provider/v1/log";
 import { usePreferences } from "@/theme/preferences";
 import { beginOf, STACK, sum } from "./volumeLooks";
@@ -37,7 +37,8 @@ export function VolumeTable({
         </thead>
         <tbody>
           {filled.map((bucket) => {
-            const time = formatTime(bucket.from ?? "", zone);
+            const end = formatTime(new Date(beginOf(bucket) + length), zone);
+            const time = `${formatTime(bucket.from ?? "", zone)} – ${end.slice(11)}`;
             return (
               <tr key={bucket.from} className="border-0 border-b border-solid border-hairline">
                 <th className="px-2 text-left font-normal">
@@ -48,7 +49,7 @@ export function VolumeTable({
                     aria-label={t("volume.show", { time })}
                     onClick={() => onChoose(beginOf(bucket), beginOf(bucket) + length)}
                   >
-                    {t("volume.bucket", { time, length: formatDuration(length) })}
+                    {time}
                   </Button>
                 </th>
                 {STACK.map((status) => (

@@ -128,6 +128,7 @@ export default function WebhookLog() {
             columns={columns}
             openKey={open?.logSequence ?? null}
             filtered={text !== ""}
+            resent={resending.resent}
             onOpen={onOpen}
             onClear={() => setFilter([])}
           />

@@ -46,22 +46,24 @@ export const TERMS = {
 
 /** The grid's columns. Their cells are drawn again only when one of the given changes. */
 export function columnsOf({ t, zone, shown, resent, onTerm }: Given): Column<Attempt>[] {
-  const filtering = (term: (row: Attempt) => Term, inside: (row: Attempt) => ReactNode) => (row: Attempt) => (
-    <button
-      type="button"
-      tabIndex={-1}
-      title={t("cell.hint")}
-      className="h-6 max-w-full truncate border-0 bg-transparent p-0 text-left align-middle text-text-1 decoration-dotted underline-offset-2 hover:underline"
-      // The grid keeps the focus, and with it its keys.
-      onMouseDown={(event: MouseEvent) => event.preventDefault()}
-      onClick={(event: MouseEvent) => {
-        event.stopPropagation();
-        onTerm(term(row), event.altKey);
-      }}
-    >
-      {inside(row)}
-    </button>
-  );
+  const filtering =
+    (term: (row: Attempt) => Term, inside: (row: Attempt) => ReactNode, mono = true) =>
+    (row: Attempt) => (
+      <button
+        type="button"
+        tabIndex={-1}
+        title={t("cell.hint")}
+        className={`inline-block h-6 max-w-full truncate border-0 bg-transparent p-0 text-left align-middle leading-6 text-text-1 decoration-dotted underline-offset-2 hover:underline ${mono ? "font-mono text-label" : ""}`}
+        // The grid keeps the focus, and with it its keys.
+        onMouseDown={(event: MouseEvent) => event.preventDefault()}
+        onClick={(event: MouseEvent) => {
+          event.stopPropagation();
+          onTerm(term(row), event.altKey);
+        }}
+      >
+        {inside(row)}
+      </button>
+    );
   const optional: Record<Optional, Column<Attempt>> = {
     student: {
       id: "student",
@@ -78,7 +80,7 @@ export function columnsOf({ t, zone, shown, resent, onTerm }: Given): Column<Att
       id: "trigger",
       header: t("column.trigger"),
       width: "128px",
-      cell: filtering(TERMS.trigger, (row) => triggerWord(t, row.trigger)),
+      cell: filtering(TERMS.trigger, (row) => triggerWord(t, row.trigger), false),
     },
     next: {
       id: "next",
@@ -99,10 +101,9 @@ export function columnsOf({ t, zone, shown, resent, onTerm }: Given): Column<Att
       header: t("column.status"),
       width: "188px",
       cell: (row) => {
-        const act = resent.get(row.messageId);
-        // Only what was known before the act turns; the attempt that came of it stands for itself.
-        if (act && (act.as || row.tryNumber < act.number)) return <ResentPill resent={act} />;
-        return filtering(TERMS.status, () => <StatusWord t={t} status={row.status} />)(row);
+        const act = resentOf(resent, row);
+        if (act) return <ResentPill resent={act} />;
+        return filtering(TERMS.status, () => <StatusWord t={t} status={row.status} />, false)(row);
       },
     },
     {
@@ -137,10 +138,16 @@ export function columnsOf({ t, zone, shown, resent, onTerm }: Given): Column<Att
       header: t("column.size"),
       width: "76px",
       align: "right",
-      cell: (row) => formatBytes(row.requestBytes),
+      cell: (row) => <span className="font-mono text-label">{formatBytes(row.requestBytes)}</span>,
     },
     ...OPTIONAL.filter((id) => shown.includes(id)).map((id) => optional[id]),
   ];
+}
+
+/** The act that a row shows: only what was known before it turns; the attempt that came of it stands for itself. */
+export function resentOf(resent: ReadonlyMap<string, Resent>, row: Attempt): Resent | undefined {
+  const act = resent.get(row.messageId);
+  return act && (act.as || row.tryNumber < act.number) ? act : undefined;
 }
 
 /** `4/5`; beyond the automatic tries only the number. */
@@ -167,7 +174,7 @@ function When({ at, zone, millis = false }: { at: string; zone: Preferences["zon
   return (
     <time
       dateTime={iso}
-      className="tabular-nums"
+      className="font-mono text-label"
       onMouseEnter={(event) => {
         event.currentTarget.title = `${formatRelative(at, Date.now())} · ${iso}`;
       }}

@@ -18,6 +18,7 @@ export const EDGE: Record<string, string> = {
   parked: "shadow-[inset_3px_0_0_var(--parked-mark)]",
   held: "shadow-[inset_3px_0_0_var(--paused-mark)]",
   failed: "shadow-[inset_3px_0_0_var(--failed-mark)]",
+  queued: "shadow-[inset_3px_0_0_var(--queued-mark)]",
 };
 
 /** `1.2 kB` */

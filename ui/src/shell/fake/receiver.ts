@@ -77,6 +77,7 @@ function statusOf(desk: Desk): Status {
     fingerprints: desk.enrolled ? desk.fingerprints : [],
     secretStore: "keychain",
     secretError: "",
+    secretErrorReason: "",
     webhookAddress: "http://127.0.0.1:8080/webhook",
     students: desk.students.length,
     contiguousSequence: String(contiguousOf(desk)),

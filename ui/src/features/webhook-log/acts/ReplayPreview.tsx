@@ -2,9 +2,17 @@ import { useTranslation } from "react-i18next";
 import { useCall } from "@/api/hooks";
 import { Loaded } from "@/components/states";
 import { Time } from "@/components/time";
+import type { Attempt } from "@/gen/rollcall/provider/v1/log";
 import { codeText, StatusWord } from "../columns";
 
-const ROWS = 8;
+const ROWS = 20;
+const SHOWN = 8;
+
+/** The newest attempt of each message. */
+function eachOnce(attempts: Attempt[]): Attempt[] {
+  const seen = new Set<string>();
+  return attempts.filter(({ messageId }) => !seen.has(messageId) && seen.add(messageId)).slice(0, SHOWN);
+}
 
 /** The newest attempts that match, to see that the right ones are meant. */
 export function ReplayPreview({ school, filter, from }: { school: string; filter: string; from: string | undefined }) {
@@ -17,7 +25,7 @@ export function ReplayPreview({ school, filter, from }: { school: string; filter
       <Loaded query={query}>
         {({ attempts }) => (
           <ul className="m-0 flex list-none flex-col p-0 text-label">
-            {attempts.map((row) => (
+            {eachOnce(attempts).map((row) => (
               <li
                 key={row.logSequence}
                 className="grid min-h-6 grid-cols-[150px_100px_1fr_auto] items-center gap-2 border-0 border-b border-solid border-hairline"

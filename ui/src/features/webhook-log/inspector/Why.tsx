@@ -1,4 +1,4 @@
-import { Alert } from "antd";
+import { TriangleAlert } from "lucide-react";
 import { useTranslation } from "react-i18next";
 import type { Attempt } from "@/gen/rollcall/provider/v1/log";
 
@@ -17,21 +17,22 @@ export function Why({ attempt }: { attempt: Attempt }) {
   if (!attempt.cause) return null;
   const todo = t(`todo.${todoKey(attempt)}` as "todo.dns", { defaultValue: "" });
   return (
-    <Alert
-      type={attempt.status === "retrying" ? "warning" : "error"}
-      title={attempt.explanation || t(`cause.${attempt.cause}` as "cause.dns", { defaultValue: attempt.cause })}
-      description={
-        <>
-          {todo && (
-            <p className="m-0">
-              <strong className="font-medium">{t("inspector.todo")}:</strong> {todo}
-            </p>
-          )}
-          {attempt.clockSkewS !== 0 && (
-            <p className="m-0">{t("inspector.skew", { seconds: Math.abs(attempt.clockSkewS) })}</p>
-          )}
-        </>
-      }
-    />
+    <section
+      aria-label={t("inspector.why")}
+      className={`flex flex-col gap-1 rounded-control p-3 ${attempt.status === "retrying" ? "bg-retrying-tint" : "bg-failed-tint"}`}
+    >
+      <p className="m-0 flex gap-2 font-medium">
+        <TriangleAlert size={16} aria-hidden className="mt-0.5 shrink-0" />
+        {attempt.explanation || t(`cause.${attempt.cause}` as "cause.dns", { defaultValue: attempt.cause })}
+      </p>
+      {todo && (
+        <p className="m-0">
+          <strong className="font-medium">{t("inspector.todo")}:</strong> {todo}
+        </p>
+      )}
+      {attempt.clockSkewS !== 0 && (
+        <p className="m-0">{t("inspector.skew", { seconds: Math.abs(attempt.clockSkewS) })}</p>
+      )}
+    </section>
   );
 }
