@@ -29,7 +29,7 @@ interface DataGridProps<T> {
   rows: readonly T[];
   rowKey: (row: T) => string;
   columns: Column<T>[];
-  /** Rows in all, where more exist than are loaded; -1: unknown. */
+  /** Rows in all with the header, where more exist than are loaded; -1: unknown. */
   totalRows?: number;
   onOpen?: (row: T) => void;
   /** The row whose details are shown. */
@@ -157,7 +157,7 @@ export function DataGrid<T>(props: DataGridProps<T>) {
         </div>
       </div>
       {rows.length === 0 ? (
-        props.empty
+        <Beside columns={columns.length}>{props.empty}</Beside>
       ) : (
         <div role="rowgroup" className="relative" style={{ height: rows.length * density, minWidth: least }}>
           {rows.slice(visible.from, visible.to).map((row, offset) => {
@@ -195,7 +195,21 @@ export function DataGrid<T>(props: DataGridProps<T>) {
           })}
         </div>
       )}
-      {props.footer}
+      <Beside columns={columns.length}>{props.footer}</Beside>
+    </div>
+  );
+}
+
+/** What is no row of the list: in a grid it has to be one all the same. */
+function Beside({ columns, children }: { columns: number; children: ReactNode }) {
+  if (!children) return null;
+  return (
+    <div role="rowgroup">
+      <div role="row">
+        <div role="gridcell" aria-colspan={columns} className="sticky left-0">
+          {children}
+        </div>
+      </div>
     </div>
   );
 }

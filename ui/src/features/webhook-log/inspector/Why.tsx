@@ -1,0 +1,38 @@
+import { TriangleAlert } from "lucide-react";
+import { useTranslation } from "react-i18next";
+import type { Attempt } from "@/gen/rollcall/provider/v1/log";
+
+/** Where a code says more than its cause. */
+function todoKey({ cause, code }: Attempt): string {
+  if (cause !== "http") return cause;
+  if (code === 401 || code === 403) return "http401";
+  if (code === 404 || code === 405) return "http404";
+  if (code === 413) return "http413";
+  return code >= 500 ? "http5xx" : "http";
+}
+
+/** A failure in words, and what to do. */
+export function Why({ attempt }: { attempt: Attempt }) {
+  const { t } = useTranslation("webhookLog");
+  if (!attempt.cause) return null;
+  const todo = t(`todo.${todoKey(attempt)}` as "todo.dns", { defaultValue: "" });
+  return (
+    <section
+      aria-label={t("inspector.why")}
+      className={`flex flex-col gap-1 rounded-control p-3 ${attempt.status === "retrying" ? "bg-retrying-tint" : "bg-failed-tint"}`}
+    >
+      <p className="m-0 flex gap-2 font-medium">
+        <TriangleAlert size={16} aria-hidden className="mt-0.5 shrink-0" />
+        {attempt.explanation || t(`cause.${attempt.cause}` as "cause.dns", { defaultValue: attempt.cause })}
+      </p>
+      {todo && (
+        <p className="m-0">
+          <strong className="font-medium">{t("inspector.todo")}:</strong> {todo}
+        </p>
+      )}
+      {attempt.clockSkewS !== 0 && (
+        <p className="m-0">{t("inspector.skew", { seconds: Math.abs(attempt.clockSkewS) })}</p>
+      )}
+    </section>
+  );
+}
