@@ -23,6 +23,7 @@ const EXAMPLES: &str = "Examples:
   provider-server serve
   provider-server serve --data-dir /srv/rollcall --listen 0.0.0.0:7443 --public-address rollcall.example:7443
   provider-server config print --config /etc/rollcall.toml
+  provider-server copy --from sqlite:/srv/rollcall/rollcall.db --to postgres://rollcall@db.example/rollcall
   provider-server audit verify --anchor /mnt/other-disk/rollcall-anchor";
 
 /// The commands.
@@ -42,6 +43,8 @@ pub enum Command {
     /// Checks the database
     #[command(subcommand)]
     Db(DbCommand),
+    /// Moves an installation to an empty database, and proves that nothing is missing; its servers must be stopped
+    Copy(Copy),
     /// Administers a running server over gRPC
     Ctl(Box<Ctl>),
 }
@@ -117,6 +120,20 @@ pub struct Verify {
     /// made where it does not exist and brought up to date where all is well
     #[arg(long, value_name = "FILE")]
     pub anchor: Option<PathBuf>,
+}
+
+/// `copy`
+#[derive(Args)]
+pub struct Copy {
+    /// What is copied: sqlite:PATH or postgres://…
+    #[arg(long, value_name = "URL")]
+    pub from: String,
+    /// The empty database that it is copied to
+    #[arg(long, value_name = "URL")]
+    pub to: String,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// `db`

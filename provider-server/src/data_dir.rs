@@ -6,7 +6,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::exit::{Failure, LOCKED};
+use crate::{
+    clock::Entropy,
+    exit::{Failure, LOCKED},
+    key_file::write_private,
+};
 
 /// Makes the folder, 0700, where it is missing.
 pub fn create(path: &Path) -> Result<(), Failure> {
@@ -15,6 +19,19 @@ pub fn create(path: &Path) -> Result<(), Failure> {
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     builder.create(path).map_err(|error| Failure::config(format!("data_dir: {}: {error}", path.display())))
+}
+
+/// The name of the server of this folder among those that share a database; made at its first start. Whoever holds the
+/// folder's lock knows that the one before with this name is dead.
+pub fn node_id(folder: &Path, entropy: &Entropy) -> Result<[u8; 16], Failure> {
+    let path = folder.join("node-id");
+    let known = std::fs::read_to_string(&path).ok().and_then(|text| hex::decode(text.trim()).ok()?.try_into().ok());
+    if let Some(known) = known {
+        return Ok(known);
+    }
+    let made = entropy.bytes::<16>();
+    write_private(&path, format!("{}\n", hex::encode(made)).as_bytes())?;
+    Ok(made)
 }
 
 /// The right to use a database; ends with the process at the latest.

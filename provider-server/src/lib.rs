@@ -13,7 +13,7 @@ pub mod error;
 pub mod exit;
 pub mod grpc;
 pub mod import;
-mod key_file;
+pub mod key_file;
 mod key_rotation;
 pub mod logging;
 pub mod metrics;

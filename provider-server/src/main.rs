@@ -36,6 +36,7 @@ async fn run(command: Command) -> Result<ExitCode, Failure> {
             config.ready_json = serve.ready_json;
             app::run(config).await
         }
+        Command::Copy(args) => offline::copy(&args.from, &args.to, args.json).await,
         Command::Config(ConfigCommand::Print(args)) => {
             offline::print_config(&args.settings.load(&environment)?, args.json)
         }

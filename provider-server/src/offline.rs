@@ -8,9 +8,10 @@ use crate::{
     app::{self, Opened},
     clock::{Entropy, SystemClock},
     config::Config,
+    data_dir,
     exit::{CHECK_FAILED, DATA, Failure},
     key_file, key_rotation,
-    store::{audit, keys},
+    store::{Database, DatabaseUrl, audit, copy, keys},
 };
 
 /// Prints the settings in force as TOML or JSON.
@@ -99,6 +100,43 @@ fn read_anchor(path: &Path) -> Result<Anchor, Failure> {
 fn write_anchor(path: &Path, heads: Vec<(String, audit::Head)>) -> Result<(), Failure> {
     let lines = heads.into_iter().map(|(chain, head)| format!("{chain} {} {}\n", head.entries, hex::encode(head.mac)));
     key_file::write_private(path, lines.collect::<String>().as_bytes())
+}
+
+/// Moves an installation to an empty database. The keys stay where they are: both open with the same.
+pub async fn copy(from: &str, to: &str, as_json: bool) -> Result<(), Failure> {
+    let parse = |flag: &str, url: &str| {
+        // The value may hold a password: it is not repeated.
+        let wrong =
+            || Failure::config(format!("{flag}: expected sqlite:PATH or postgres://USER:PASSWORD@HOST:PORT/NAME"));
+        DatabaseUrl::parse(url).ok_or_else(wrong)
+    };
+    let (from, to) = (parse("--from", from)?, parse("--to", to)?);
+    if let Some(file) = from.file().filter(|file| !file.exists()) {
+        return Err(Failure::config(format!("--from: there is no database at {}", file.display())));
+    }
+    let _from_lock = from.file().map(data_dir::lock).transpose()?;
+    let _to_lock = to.file().map(data_dir::lock).transpose()?;
+    let (source, target) = (Database::open(&from).await?, Database::open(&to).await?);
+    let done = |table: &str, rows: u64| tracing::info!(table, rows, "copied");
+    let copied = copy::copy(&source, &target, done).await;
+    source.close().await;
+    target.close().await;
+    let copied = copied?;
+    let rows: u64 = copied.tables.iter().map(|(_, rows)| rows).sum();
+    let tables: BTreeMap<_, _> = copied.tables.into_iter().collect();
+    let words = format!(
+        "copied {rows} rows; the rosters of {} schools with {} students are the same; serve it with --database-url {} and \
+         the same keys",
+        copied.schools,
+        copied.students,
+        to.shown()
+    );
+    print(
+        as_json,
+        json!({"equal": true, "tables": tables, "schools": copied.schools, "students": copied.students}),
+        words,
+    );
+    Ok(())
 }
 
 /// SQLite's own check, the wrapped keys, the audit chains.

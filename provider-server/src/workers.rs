@@ -55,6 +55,7 @@ pub fn start_workers(
     let client = Client::new(Dialer::new(policy.clone(), Arc::new(SystemResolver::new()), Vec::new()));
     let limits = Limits { in_flight: in_flight_limit(), ..Limits::default() };
     let engine = Engine::new(store.clone(), client.clone(), limits, Counters::register(metrics));
+    let engine = engine.with_lease(config.node_lease);
     spawn(tasks, store, "engine", engine.run(committed, stopping.clone()));
     Workers {
         tester: Arc::new(Tester::new(store.clone(), client)),

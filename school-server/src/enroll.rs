@@ -266,10 +266,9 @@ impl From<LinkError> for AppError {
         let words = error.to_string();
         match error {
             LinkError::Unreachable { .. } => Self::new(Kind::Unreachable, words).because("unreachable"),
-            LinkError::WrongKey { expected, shown, .. } => Self {
-                keys: Some(Box::new(ServerKeys { expected, shown })),
-                ..Self::new(Kind::Denied, words).because("wrong_server")
-            },
+            LinkError::WrongKey { expected, shown, .. } => {
+                Self::new(Kind::Denied, words).because("wrong_server").with_keys(ServerKeys { expected, shown })
+            }
             LinkError::Address(_) => Self::new(Kind::BadData, words).because("bad_address"),
         }
     }

@@ -53,6 +53,11 @@ impl AppError {
         Self { reason, ..self }
     }
 
+    /// Adds the keys that differ.
+    pub fn with_keys(self, keys: ServerKeys) -> Self {
+        Self { keys: Some(Box::new(keys)), ..self }
+    }
+
     /// A wrong setting; the text names it.
     pub fn config(message: impl Into<String>) -> Self {
         Self::new(Kind::Config, message)

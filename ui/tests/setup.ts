@@ -1,7 +1,10 @@
 import "@testing-library/jest-dom/vitest";
-import { cleanup } from "@testing-library/react";
+import { cleanup, configure } from "@testing-library/react";
 import { afterEach } from "vitest";
 import "@/words";
+
+// Screens are loaded on demand, which takes its time where many tests run.
+configure({ asyncUtilTimeout: 10_000 });
 
 // Ant Design asks for these; jsdom has no layout.
 window.matchMedia ??= (query: string) =>

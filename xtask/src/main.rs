@@ -8,6 +8,7 @@ mod consoles;
 mod demo;
 mod dist;
 mod installed;
+mod postgres;
 mod process;
 mod progress;
 mod provider;

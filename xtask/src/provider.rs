@@ -9,7 +9,7 @@ use tokio::sync::Mutex;
 
 use crate::{
     build::Binaries,
-    process::{Launch, Process, command},
+    process::{Launch, Process, command, random_text},
 };
 
 pub struct Provider {
@@ -27,6 +27,11 @@ pub struct Provider {
 impl Provider {
     /// Starts it on free ports of the loopback, with a data folder in `folder`.
     pub async fn start(binaries: &Binaries, folder: &Path) -> Result<Self> {
+        Self::start_on(None, binaries, folder).await
+    }
+
+    /// The same on this PostgreSQL, with a key of its own; on the embedded database where none is given.
+    pub async fn start_on(database: Option<&str>, binaries: &Binaries, folder: &Path) -> Result<Self> {
         let data_dir = folder.join("provider");
         let arguments = |listen: &str| {
             let mut arguments: Vec<std::ffi::OsString> = vec!["serve".into(), "--data-dir".into(), (&data_dir).into()];
@@ -39,7 +44,7 @@ impl Provider {
         let mut launch = Launch {
             program: binaries.provider.clone(),
             arguments: arguments("127.0.0.1:0"),
-            environment: Vec::new(),
+            environment: database.map(on_postgres).unwrap_or_default(),
             ready: folder.join("provider.ready.json"),
             log: folder.join("provider.log"),
         };
@@ -87,6 +92,12 @@ impl Provider {
         command.arg(&self.token_file);
         command
     }
+}
+
+fn on_postgres(url: &str) -> Vec<(std::ffi::OsString, std::ffi::OsString)> {
+    // Letters and digits that are the base64 of 32 bytes.
+    let key = format!("{}A=", random_text(42));
+    vec![("DATABASE_URL".into(), url.into()), ("WEBHOOK_ENCRYPTION_KEY".into(), key.into())]
 }
 
 /// A text of a ready file.

@@ -4,7 +4,7 @@ use anyhow::{Context, Result};
 use desktop_e2e::{Keyring, Stage};
 use serde_json::{Value, json};
 
-use crate::support::{claim, free_port, program, provider, receiving, registered, stop};
+use crate::support::{claim, free_port, program, provider, receiving, registered, stop, until_at};
 
 /// Sign in → register a school → enroll → a student arrives → green in the log window → the desk is started again and
 /// receives without asking.
@@ -183,12 +183,11 @@ async fn a_reused_code_is_refused_and_raises_an_alarm() -> Result<()> {
 async fn a_link_opens_a_place_in_the_running_desk() -> Result<()> {
     let stage = Stage::set(Keyring::Unlocked).await?;
     let (desk, _) = receiving(&stage).await?;
-    desk.follow("places", "watch_places", json!({}), "changes").await?;
     let link = "rollcall-school://enroll?code=RC1-AAAAA-BBBBB";
     let second = stage.command_for(&program("desktop-school")?).arg(link).status();
     let ended = tokio::time::timeout(desktop_e2e::STEP, second).await.context("the second start ends")??;
     assert!(ended.success(), "{ended}");
-    desk.until_told("places", |place| place == link).await?;
+    until_at(&desk, "#/enroll").await?;
     assert_eq!(desk.ask("ReceiverService/GetStatus", json!({})).await?["enrolled"], false);
     desk.kill().await
 }

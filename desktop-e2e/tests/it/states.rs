@@ -10,7 +10,7 @@ use school_server::{
 };
 use serde_json::json;
 
-use crate::support::{claim, program, provider, receiving, registered, stop};
+use crate::support::{claim, program, provider, receiving, registered, stop, until_at};
 
 /// A secret that somebody deleted from the keychain is told as such, and a new code mends it.
 #[tokio::test(flavor = "multi_thread")]
@@ -90,12 +90,7 @@ async fn links_open_places_in_both_consoles() -> Result<()> {
     let stage = Stage::set(Keyring::Unlocked).await?;
     let link = "rollcall-school://enroll?code=RC1-AAAAA-BBBBB";
     let desk = stage.open(&program("desktop-school")?, &["--listen", "127.0.0.1:0", link]).await?;
-    // The page takes the link itself, once.
-    until("the desk shows the link's place", desktop_e2e::STEP, async || {
-        let place = desk.script("return location.hash", vec![]).await?;
-        Ok(place.as_str().is_some_and(|place| place.starts_with("#/enroll")).then_some(()))
-    })
-    .await?;
+    until_at(&desk, "#/enroll").await?;
     desk.kill().await?;
 
     let console = stage.open(&program("desktop-provider")?, &[]).await?;

@@ -3,7 +3,7 @@
 use std::{net::TcpListener, path::PathBuf, sync::Arc};
 
 use anyhow::{Context, Result};
-use desktop_e2e::{App, Stage};
+use desktop_e2e::{App, STEP, Stage, until};
 use provider_server::{
     app::{self, Running},
     clock::{Entropy, SystemClock},
@@ -32,7 +32,8 @@ pub async fn provider(stage: &Stage) -> Result<Running> {
         listen: ([127, 0, 0, 1], 0).into(),
         ops_listen: ([127, 0, 0, 1], 0).into(),
         public_address: None,
-        database: data_dir.join("rollcall.db"),
+        database: data_dir.join("rollcall.db").into(),
+        node_lease: provider_server::engine::run::LEASE,
         key_source: KeySource::File { path: data_dir.join("key"), may_generate: true },
         allow_networks: vec!["127.0.0.0/8".parse()?],
         ready_json: None,
@@ -76,4 +77,13 @@ pub async fn registered(stage: &Stage, console: &App) -> Result<(App, Value, Val
     console.ask("SchoolService/ConnectSchool", json!({"school": school, "url": webhook})).await?;
     let code = console.ask("SchoolService/IssueCode", json!({"school": school})).await?["code"].clone();
     Ok((desk, school, code))
+}
+
+/// Waits until the page shows a place.
+pub async fn until_at(app: &App, place: &str) -> Result<()> {
+    until(place, STEP, async || {
+        let shown = app.script("return location.hash", vec![]).await?;
+        Ok(shown.as_str().is_some_and(|shown| shown.starts_with(place)).then_some(()))
+    })
+    .await
 }

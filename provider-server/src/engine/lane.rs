@@ -17,7 +17,7 @@ use crate::{
         outcome::{FailureKind, Outcome},
         settlement::{Attempted, Fate, Settlement, settle},
     },
-    store::deliveries::OpenPage,
+    store::{deliveries::OpenPage, nodes::Token},
 };
 
 /// Commits that may wait for the page that is being read.
@@ -69,6 +69,8 @@ pub type Rest = (&'static str, &'static str);
 pub struct Lane {
     /// The school.
     pub school: SchoolId,
+    /// Shown with every record; `None` while another server may work on this school.
+    pub token: Option<Token>,
     /// How to reach it; `None` until it was read.
     pub connection: Option<Arc<Connection>>,
     /// How that goes.
@@ -93,6 +95,10 @@ pub struct Lane {
     backlog: Option<Backlog>,
     /// Grows with every reload: a page that was asked for before says nothing of how far the backlog was read.
     generation: u64,
+    /// Every message up to this sequence is accounted for: done, in memory, or in the backlog.
+    known_head: u64,
+    /// The school's newest message that we heard of.
+    told_head: u64,
     /// Pages showed everything before this sequence: what is handed over of it comes late and was seen.
     seen_below: u64,
     ready: BTreeMap<u64, Message>,
@@ -109,9 +115,10 @@ pub struct Lane {
 
 impl Lane {
     /// A lane of which nothing is known yet.
-    pub fn new(school: SchoolId) -> Self {
+    pub fn new(school: SchoolId, token: Option<Token>) -> Self {
         Self {
             school,
+            token,
             connection: None,
             breaker: Breaker::default(),
             has_parked_alone: false,
@@ -126,6 +133,8 @@ impl Lane {
             messages: 0,
             backlog: Some(Backlog::new(0)),
             generation: 0,
+            known_head: 0,
+            told_head: 0,
             seen_below: 0,
             ready: BTreeMap::new(),
             timers: BTreeMap::new(),
@@ -134,6 +143,28 @@ impl Lane {
             claims: HashMap::new(),
             suspects: Vec::new(),
             recorded_meanwhile: Vec::new(),
+        }
+    }
+
+    /// Takes the lane from another server, or again: everything is read anew.
+    pub fn take(&mut self, token: Token, now_ms: i64) {
+        self.token = Some(token);
+        (self.connection, self.breaker, self.has_parked_alone) = (None, Breaker::default(), false);
+        (self.known_head, self.told_head) = (0, 0);
+        self.reload(now_ms);
+    }
+
+    /// Another server may work on it from now on. What is under way ends, and its record is refused.
+    pub fn lose(&mut self, now_ms: i64) {
+        self.reload(now_ms);
+        (self.token, self.connection, self.rest_from) = (None, None, None);
+    }
+
+    /// The school has messages up to this one, which others accepted.
+    pub fn grown(&mut self, head: u64) {
+        self.told_head = self.told_head.max(head);
+        if self.backlog.is_none() && self.told_head > self.known_head {
+            self.backlog = Some(Backlog::new(self.known_head + 1));
         }
     }
 
@@ -161,7 +192,7 @@ impl Lane {
 
     /// Whether messages may go out, apart from the breaker's timing.
     pub fn is_open(&self, now_ms: i64) -> bool {
-        self.connection.as_ref().is_some_and(|connection| connection.can_send(now_ms))
+        self.token.is_some() && self.connection.as_ref().is_some_and(|connection| connection.can_send(now_ms))
     }
 
     /// How waiting rows are to be shown; `None` where staff stopped the connection, and rows stay as they are.
@@ -213,7 +244,13 @@ impl Lane {
             } else {
                 backlog.overflowed = true;
             }
+        } else if delivery.sequence > self.known_head + 1 {
+            // What is between was accepted elsewhere, or comes late.
+            self.backlog = Some(Backlog::new(self.known_head + 1));
+        } else if delivery.sequence <= self.known_head {
+            // It was read before it was handed over.
         } else if room && self.is_open(now_ms) {
+            self.known_head = delivery.sequence;
             self.admit(Message::new(delivery), now_ms);
         } else {
             self.backlog = Some(Backlog::new(delivery.sequence));
@@ -279,7 +316,7 @@ impl Lane {
         backlog.from = page.reached;
         self.seen_below = self.seen_below.max(page.reached);
         let is_whole = page.at_end && !backlog.overflowed;
-        let tail = std::mem::take(&mut backlog.tail);
+        let mut tail = std::mem::take(&mut backlog.tail);
         let shown = self.rest().map_or(state::PENDING, |(state, _)| state);
         for open in page.deliveries {
             if open.state != shown {
@@ -292,10 +329,13 @@ impl Lane {
         }
         if is_whole {
             self.backlog = None;
+            self.known_head = page.head.max(page.reached.saturating_sub(1));
             // What the page saw of them is there already; all else was committed after it was read.
+            tail.sort_unstable_by_key(|delivery| delivery.sequence);
             for delivery in tail.into_iter().filter(|delivery| delivery.sequence >= page.reached) {
-                self.admit(Message::new(delivery), now_ms);
+                self.committed(delivery, true, now_ms);
             }
+            self.grown(0);
         }
     }
 
@@ -367,7 +407,7 @@ impl Lane {
         let is_trial = self.breaker.health != Health::Ok;
         let first = self.ready.range(if is_trial { self.breaker.next_from } else { 0 }..).next();
         let sequence = *first.or_else(|| self.ready.first_key_value())?.0;
-        let connection = self.connection.clone()?;
+        let (connection, token) = (self.connection.clone()?, self.token?);
         let mut message = self.ready.remove(&sequence)?;
         self.messages -= 1;
         self.size_bytes -= message.size_bytes();
@@ -381,7 +421,7 @@ impl Lane {
             Trigger::Automatic if self.breaker.health == Health::Down => Trigger::Probe,
             other => other,
         };
-        Some(Claimed { lane, message, connection, trigger, is_trial, at_ms: now_ms })
+        Some(Claimed { token, lane, message, connection, trigger, is_trial, at_ms: now_ms })
     }
 
     /// Settles a claim. Answers what follows, and the message's own record.

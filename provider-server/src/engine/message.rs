@@ -13,7 +13,7 @@ use crate::{
         connection::Connection,
         delivery::{NewDelivery, Trigger},
     },
-    store::deliveries::OpenDelivery,
+    store::{deliveries::OpenDelivery, nodes::Token},
 };
 
 /// What a message takes in memory beside its body, in bytes.
@@ -86,6 +86,8 @@ impl Message {
 
 /// A message on its way, with the version of the connection that its attempt ends on.
 pub struct Claimed {
+    /// The token of the lane that it was claimed under.
+    pub token: Token,
     /// The lane's index in the scheduler.
     pub lane: usize,
     /// The message.

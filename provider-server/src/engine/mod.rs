@@ -5,6 +5,7 @@ pub mod counters;
 pub mod dial;
 pub mod egress;
 pub mod lane;
+pub mod membership;
 pub mod message;
 pub mod run;
 pub mod scheduler;

@@ -11,8 +11,9 @@ use tokio_util::sync::CancellationToken;
 use super::{
     client::Client,
     counters::Counters,
+    membership::{self, Looked, Membership, Plan},
     message::Claimed,
-    scheduler::{Actions, Limits, PageRequest, Recording, RestRequest, Scheduler},
+    scheduler::{Actions, Limits, PageRequest, Recording, RestRequest, Scheduler, Unrecorded},
     sign::sign,
 };
 use crate::{
@@ -21,8 +22,9 @@ use crate::{
         outcome::{Cause, Outcome},
     },
     store::{
-        Committed, Store, StoreError, connections,
+        Committed, Store, StoreError, Tx, connections,
         deliveries::{self, OpenPage},
+        nodes::{self, Token},
         record::{self, Lost},
     },
 };
@@ -33,6 +35,8 @@ const DRAIN: Duration = Duration::from_secs(19);
 const LONGEST_WAIT: Duration = Duration::from_secs(10);
 /// After a fault of the database.
 const PATIENCE: Duration = Duration::from_millis(500);
+/// How long a server that is not heard of keeps its lanes, on a shared database.
+pub const LEASE: Duration = Duration::from_secs(60);
 /// Events that are taken at once.
 const GULP: usize = 1_024;
 
@@ -41,6 +45,7 @@ pub struct Engine {
     io: Arc<Io>,
     limits: Limits,
     counters: Counters,
+    lease: Duration,
 }
 
 struct Io {
@@ -55,6 +60,9 @@ enum Event {
     Connection(SchoolId, Result<Option<StoredConnection>, StoreError>),
     Recorded(Arc<Recording>, Vec<Lost>),
     Rested(RestRequest, Option<u64>),
+    /// Of lanes that are another server's by now.
+    Refused(Vec<(SchoolId, Token)>, Vec<Unrecorded>),
+    Looked(Option<Looked>),
 }
 
 type Events = mpsc::UnboundedSender<Event>;
@@ -62,15 +70,25 @@ type Events = mpsc::UnboundedSender<Event>;
 impl Engine {
     /// A machine over this store and this client.
     pub fn new(store: Store, client: Client, limits: Limits, counters: Counters) -> Self {
-        Self { io: Arc::new(Io { store, client }), limits, counters }
+        Self { io: Arc::new(Io { store, client }), limits, counters, lease: LEASE }
+    }
+
+    /// With another lease than [`LEASE`].
+    pub fn with_lease(self, lease: Duration) -> Self {
+        Self { lease, ..self }
     }
 
     /// Delivers until told to stop, then drains: nothing new is sent, what is under way is finished and recorded.
     pub async fn run(self, mut committed: mpsc::UnboundedReceiver<Committed>, stopping: CancellationToken) {
-        let mut machine = Scheduler::new(self.limits);
-        let Some(connections) = self.io.all_connections(&stopping).await else { return };
-        let now_ms = self.io.store.now_ms();
-        connections.into_iter().for_each(|stored| machine.set_connection(stored, now_ms));
+        // Beside others the machine takes lanes once it has a lease, and reads their connections then.
+        let is_shared = self.io.store.database().is_shared();
+        let mut membership = is_shared.then(|| Membership::new(self.lease));
+        let mut machine = if is_shared { Scheduler::beside_others } else { Scheduler::new }(self.limits);
+        if !is_shared {
+            let Some(connections) = self.io.all_connections(&stopping).await else { return };
+            let now_ms = self.io.store.now_ms();
+            connections.into_iter().for_each(|stored| machine.set_connection(stored, now_ms));
+        }
         // Bounded by what was asked for: claims, pages and records are each limited by the scheduler.
         let (events, mut arrived) = mpsc::unbounded_channel();
         let (mut handed, mut done) = (Vec::with_capacity(GULP), Vec::with_capacity(GULP));
@@ -78,18 +96,27 @@ impl Engine {
         loop {
             let now_ms = self.io.store.now_ms();
             let is_stopping = stopping.is_cancelled();
-            self.carry_out(machine.step(now_ms, is_stopping), &events);
+            let may_begin = !is_stopping && membership.as_ref().is_none_or(Membership::is_valid);
+            self.carry_out(machine.step(now_ms, !may_begin), &events);
+            if let Some(plan) = membership.as_mut().and_then(|membership| membership.plan(is_stopping)) {
+                tokio::spawn(self.io.clone().look(plan, events.clone()));
+            }
             if !recording && machine.has_unrecorded() {
                 recording = true;
                 tokio::spawn(self.io.clone().record(machine.take_batch(), events.clone()));
             }
-            if is_stopping && machine.is_settled() {
+            // A look under way could lengthen the lease of a server that has left.
+            if is_stopping && machine.is_settled() && membership.as_ref().is_none_or(|m| !m.is_looking()) {
+                if is_shared {
+                    membership::leave(&self.io.store).await;
+                }
                 return;
             }
             let wait = machine.next_due_ms().map_or(LONGEST_WAIT, |due_ms| {
                 Duration::from_millis(due_ms.saturating_sub(now_ms).max(1) as u64).min(LONGEST_WAIT)
             });
             let until = give_up.unwrap_or_else(|| Instant::now() + wait);
+            let look_at = membership.as_ref().map_or(until, Membership::next);
             tokio::select! {
                 _ = arrived.recv_many(&mut done, GULP) => {}
                 count = committed.recv_many(&mut handed, GULP), if is_open => is_open = count > 0,
@@ -97,13 +124,30 @@ impl Engine {
                     tracing::warn!(attempts = machine.in_flight(), "attempts did not end in time and are made again");
                     return;
                 },
+                () = tokio::time::sleep_until(look_at), if is_shared => {}
+                () = self.io.store.shared().news.arrived.notified(), if is_shared => {
+                    membership.iter_mut().for_each(Membership::hasten);
+                }
                 () = stopping.cancelled(), if !is_stopping => give_up = Some(Instant::now() + DRAIN),
             }
             let now_ms = self.io.store.now_ms();
             handed.drain(..).for_each(|committed| take_committed(&mut machine, committed, now_ms));
             for event in done.drain(..) {
                 recording &= !matches!(event, Event::Recorded(..));
-                self.take_event(&mut machine, event, now_ms, &events);
+                match event {
+                    Event::Looked(looked) => {
+                        if let Some(membership) = &mut membership {
+                            membership.looked(looked, &mut machine, &self.io.store, now_ms);
+                        }
+                    }
+                    Event::Refused(lanes, messages) => {
+                        machine.refused(&messages, now_ms);
+                        if let Some(membership) = &mut membership {
+                            membership.lost(lanes.into_iter().map(|(school, _)| school), &mut machine, now_ms);
+                        }
+                    }
+                    event => self.take_event(&mut machine, event, now_ms, &events),
+                }
             }
         }
     }
@@ -143,6 +187,8 @@ impl Engine {
                 tokio::spawn(self.io.clone().read_connection_later(school, events.clone()));
             }
             Event::Rested(request, next) => machine.rested(request, next),
+            // Taken by the loop, which knows this server's lanes.
+            Event::Refused(..) | Event::Looked(_) => {}
         }
     }
 }
@@ -225,16 +271,39 @@ impl Io {
         let _ = events.send(Event::Rested(request, next));
     }
 
-    /// Records until it is durable: an outcome is never dropped while the server runs.
+    async fn look(self: Arc<Self>, plan: Plan, events: Events) {
+        let looked = membership::look(&self.store, plan).await.inspect_err(|error| {
+            if !matches!(error, StoreError::Stopping) {
+                tracing::warn!(%error, "the lanes could not be looked at; tried again");
+            }
+        });
+        let _ = events.send(Event::Looked(looked.ok()));
+    }
+
+    /// Records until it is durable: an outcome is never dropped while the server runs. On a shared database only what is
+    /// of lanes that this server still holds: who took a lane meanwhile makes its attempts anew.
     async fn record(self: Arc<Self>, recording: Recording, events: Events) {
-        let recording = Arc::new(recording);
+        let is_shared = self.store.database().is_shared();
+        let mut recording = Arc::new(recording);
         loop {
+            let held = if is_shared { recording.held() } else { Vec::new() };
             let batch = recording.clone();
-            let act = self.store.act(move |tx| Box::pin(async move { record::record(tx, &batch.batch).await }));
+            let act = self.store.act(move |tx| Box::pin(record_held(tx, batch, held)));
             match act.await {
-                Ok(lost) => {
+                Ok(Ok(lost)) => {
                     let _ = events.send(Event::Recorded(recording, lost));
                     return;
+                }
+                Ok(Err(lanes)) => {
+                    tracing::warn!(
+                        lanes = lanes.len(),
+                        "attempts were refused: another server delivers for their schools"
+                    );
+                    if let Some(recording) = Arc::get_mut(&mut recording) {
+                        let refused = recording.refuse(&lanes);
+                        let _ = events.send(Event::Refused(lanes, refused));
+                    }
+                    continue;
                 }
                 Err(StoreError::Stopping) => return,
                 Err(error) => tracing::error!(%error, "attempts could not be recorded; tried again"),
@@ -242,4 +311,18 @@ impl Io {
             tokio::time::sleep(PATIENCE).await;
         }
     }
+}
+
+/// Records, unless lanes were lost: then nothing, and the lanes.
+async fn record_held(
+    tx: &mut Tx<'_>,
+    recording: Arc<Recording>,
+    held: Vec<(SchoolId, Token)>,
+) -> Result<Result<Vec<Lost>, Vec<(SchoolId, Token)>>, StoreError> {
+    tx.lock_schools(held.iter().map(|(school, _)| *school)).await?;
+    let refused = nodes::fence(tx, &held).await?;
+    if !refused.is_empty() {
+        return Ok(Err(refused));
+    }
+    record::record(tx, &recording.batch).await.map(Ok)
 }

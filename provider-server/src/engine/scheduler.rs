@@ -19,6 +19,7 @@ use crate::{
     },
     store::{
         deliveries::OpenPage,
+        nodes::Token,
         record::{AttemptRow, Lost, MessageUpdate, RecordBatch, SchoolUpdate},
     },
 };
@@ -93,8 +94,10 @@ pub struct Actions {
 }
 
 /// A message whose outcome waits to be durable.
-struct Unrecorded {
+pub struct Unrecorded {
     lane: usize,
+    school: SchoolId,
+    token: Token,
     sequence: u64,
     student: StudentId,
 }
@@ -105,6 +108,33 @@ pub struct Recording {
     /// What is recorded.
     pub batch: RecordBatch,
     messages: Vec<Unrecorded>,
+}
+
+impl Recording {
+    /// The lanes that it is of, each with the token that it was claimed under.
+    pub fn held(&self) -> Vec<(SchoolId, Token)> {
+        let mut held: Vec<_> = self.messages.iter().map(|message| (message.school, message.token)).collect();
+        held.sort_unstable();
+        held.dedup();
+        held
+    }
+
+    /// Takes out what is of these lanes, which are not ours any more.
+    pub fn refuse(&mut self, lanes: &[(SchoolId, Token)]) -> Vec<Unrecorded> {
+        let mut refused = Vec::new();
+        let attempts = std::mem::take(&mut self.batch.attempts);
+        for (message, attempt) in std::mem::take(&mut self.messages).into_iter().zip(attempts) {
+            if lanes.contains(&(message.school, message.token)) {
+                refused.push(message);
+            } else {
+                self.messages.push(message);
+                self.batch.attempts.push(attempt);
+            }
+        }
+        let messages = &self.messages;
+        self.batch.schools.retain(|update| messages.iter().any(|message| message.school == update.school));
+        refused
+    }
 }
 
 /// What a batch says of its schools beside their breakers.
@@ -118,6 +148,8 @@ struct SchoolNotes {
 /// The machine.
 pub struct Scheduler {
     limits: Limits,
+    /// Lanes are shared with other servers: each is closed until it is taken.
+    is_shared: bool,
     lanes: Vec<Lane>,
     index: HashMap<SchoolId, usize>,
     /// Lanes that have something to send, each at most once.
@@ -144,6 +176,7 @@ impl Scheduler {
     pub fn new(limits: Limits) -> Self {
         Self {
             limits,
+            is_shared: false,
             lanes: Vec::new(),
             index: HashMap::new(),
             rotation: VecDeque::new(),
@@ -162,13 +195,59 @@ impl Scheduler {
         }
     }
 
+    /// A machine beside others: it works on the lanes that it takes.
+    pub fn beside_others(limits: Limits) -> Self {
+        Self { is_shared: true, ..Self::new(limits) }
+    }
+
     fn lane_of(&mut self, school: SchoolId) -> usize {
         *self.index.entry(school).or_insert_with(|| {
-            self.lanes.push(Lane::new(school));
+            self.lanes.push(Lane::new(school, (!self.is_shared).then_some(0)));
             self.lane_dues.push(None);
-            self.unknown.push(school);
+            if !self.is_shared {
+                self.unknown.push(school);
+            }
             self.lanes.len() - 1
         })
+    }
+
+    fn is_held(&self, lane: usize) -> bool {
+        self.lanes[lane].token.is_some()
+    }
+
+    /// Takes a lane. Its connection is to be read.
+    pub fn take_lane(&mut self, school: SchoolId, token: Token, now_ms: i64) {
+        let lane = self.lane_of(school);
+        self.touch(lane, |lane| lane.take(token, now_ms));
+        self.connection_changed(school);
+    }
+
+    /// A lane is another server's, or nobody's.
+    pub fn lose_lane(&mut self, school: SchoolId, now_ms: i64) {
+        let lane = self.lane_of(school);
+        self.touch(lane, |lane| lane.lose(now_ms));
+    }
+
+    /// Others accepted messages of a school up to this one.
+    pub fn grown(&mut self, school: SchoolId, head: u64) {
+        let lane = self.lane_of(school);
+        self.touch(lane, |lane| lane.grown(head));
+    }
+
+    /// Gives up so many lanes that nothing is under way in. Answers which.
+    pub fn give_up_idle(&mut self, count: usize, now_ms: i64) -> Vec<SchoolId> {
+        let idle = self.lanes.iter().filter(|lane| lane.token.is_some() && lane.is_settled());
+        let schools: Vec<SchoolId> = idle.take(count).map(|lane| lane.school).collect();
+        schools.iter().for_each(|school| self.lose_lane(*school, now_ms));
+        schools
+    }
+
+    /// Records of lanes that are not ours any more were refused.
+    pub fn refused(&mut self, messages: &[Unrecorded], now_ms: i64) {
+        self.unrecorded -= messages.len();
+        for message in messages {
+            self.touch(message.lane, |lane| lane.recorded(message.sequence, message.student, false, now_ms));
+        }
     }
 
     fn touch<R>(&mut self, lane: usize, act: impl FnOnce(&mut Lane) -> R) -> R {
@@ -185,14 +264,17 @@ impl Scheduler {
     /// Takes a connection as it was read.
     pub fn set_connection(&mut self, stored: StoredConnection, now_ms: i64) {
         let lane = self.lane_of(stored.connection.school);
+        if !self.is_held(lane) {
+            return;
+        }
         self.unknown.retain(|school| *school != stored.connection.school);
         self.touch(lane, |lane| lane.set_connection(stored, now_ms));
     }
 
     /// A connection changed: it is to be read.
     pub fn connection_changed(&mut self, school: SchoolId) {
-        self.lane_of(school);
-        if !self.unknown.contains(&school) {
+        let lane = self.lane_of(school);
+        if self.is_held(lane) && !self.unknown.contains(&school) {
             self.unknown.push(school);
         }
     }
@@ -201,6 +283,9 @@ impl Scheduler {
     pub fn committed(&mut self, deliveries: Vec<NewDelivery>, now_ms: i64) {
         for delivery in deliveries {
             let lane = self.lane_of(delivery.school);
+            if !self.is_held(lane) {
+                continue;
+            }
             let room = self.has_room(lane);
             self.touch(lane, |lane| lane.committed(delivery, room, now_ms));
         }
@@ -209,6 +294,9 @@ impl Scheduler {
     /// Rows of a school were changed by others.
     pub fn reload(&mut self, school: SchoolId, now_ms: i64) {
         let lane = self.lane_of(school);
+        if !self.is_held(lane) {
+            return;
+        }
         self.touch(lane, |lane| lane.reload(now_ms));
     }
 
@@ -373,6 +461,7 @@ impl Scheduler {
             }
         }
         let (sequence, student) = (claimed.message.sequence, claimed.message.student);
+        let (school, token) = (row.school, claimed.token);
         let settled = self.touch(index, |lane| lane.settle(claimed, &outcome, now_ms, jitter));
         let note = self.notes.entry(index).or_default();
         match settled.fate {
@@ -387,7 +476,7 @@ impl Scheduler {
             outcome,
             ..row
         });
-        self.pending.messages.push(Unrecorded { lane: index, sequence, student });
+        self.pending.messages.push(Unrecorded { lane: index, school, token, sequence, student });
     }
 
     /// What is to be recorded now, at most one batch; empty where nothing is.

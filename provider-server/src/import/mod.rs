@@ -2,6 +2,7 @@
 //! staff must decide, and applied in batches. The database holds all that a restart needs; the zip itself is never kept.
 
 mod planning;
+pub mod preview;
 mod reading;
 mod upload;
 
@@ -22,6 +23,7 @@ use crate::{
     store::{
         Store, StoreError,
         imports::{self, Run, applying, staging, surroundings, undoing},
+        nodes::NodeId,
     },
     workers,
 };
@@ -35,6 +37,8 @@ const FAULT: &str = "the server could not go on with the run; nothing was applie
 
 /// Files that are read at once: each needs about 60 bytes for each user of its roster.
 const MAX_READINGS: usize = 1;
+/// How often runs of servers that died are looked for.
+const ADOPT: Duration = Duration::from_secs(15);
 /// After a fault that may pass, as a full disk does.
 const RETRY: Duration = Duration::from_secs(5);
 
@@ -65,18 +69,45 @@ impl Importer {
         Self { shared: Arc::new(Shared { store, folder, stopping, tasks, reading, readings, changed }) }
     }
 
-    /// Takes up what the last run of the server left. Runs whose file was still being read are void.
+    /// Takes up what the last run of the server left and, on a shared database, what other servers left that are dead.
+    /// Runs whose file was still being read are void.
     pub async fn resume(&self) -> Result<(), StoreError> {
+        self.adopt(None).await?;
+        self.spawn_clearing();
+        if self.shared.store.database().is_shared() {
+            let importer = self.clone();
+            let watching = async move { importer.watch().await };
+            workers::spawn(&self.shared.tasks, &self.shared.store, "import", watching);
+        }
+        Ok(())
+    }
+
+    async fn watch(&self) {
+        loop {
+            tokio::select! {
+                () = self.shared.stopping.cancelled() => return,
+                () = tokio::time::sleep(ADOPT) => {}
+            }
+            if let Err(error) = self.adopt(Some(self.shared.store.shared().node)).await {
+                tracing::warn!(%error, "runs of servers that died are looked for again");
+            }
+        }
+    }
+
+    async fn adopt(&self, but: Option<NodeId>) -> Result<(), StoreError> {
         let store = &self.shared.store;
-        let left = imports::at_work(&mut store.reader().await?).await?;
+        let left = imports::at_work(&mut store.reader().await?, but).await?;
         for run in left {
+            let id = run.id;
+            if !store.act(move |tx| Box::pin(imports::adopt(tx, id))).await? {
+                continue;
+            }
             if run.state == RunState::Checking && run.phase == "reading" {
                 store.act(move |tx| Box::pin(async move { imports::fail(tx, &run, INTERRUPTED).await })).await?;
             } else {
                 self.spawn(run);
             }
         }
-        self.spawn_clearing();
         Ok(())
     }
 
@@ -246,5 +277,6 @@ impl Importer {
 
 /// Whether the same step may go well later.
 fn may_pass(error: &StoreError) -> bool {
-    matches!(error, StoreError::DiskFull | StoreError::Database(_))
+    use StoreError::{Conflict, Database, DiskFull, Unreachable};
+    matches!(error, DiskFull | Database(_) | Unreachable | Conflict)
 }

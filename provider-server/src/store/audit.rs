@@ -54,17 +54,29 @@ impl AuditAct {
     }
 }
 
-/// Appends acts to their chains, in order, in the transaction of the acts themselves.
+/// Appends acts to their chains, in order, in the transaction of the acts themselves: written last, just before the
+/// commit, because all acts of a district meet at the head of its chain.
 pub async fn append(tx: &mut Tx<'_>, acts: Vec<AuditAct>) -> Result<(), StoreError> {
+    tx.acts.extend(acts);
+    Ok(())
+}
+
+/// Writes what was appended.
+pub(super) async fn write(tx: &mut Tx<'_>) -> Result<(), StoreError> {
+    let mut acts = std::mem::take(&mut tx.acts);
+    if acts.is_empty() {
+        return Ok(());
+    }
+    // The heads are locked in one order.
+    acts.sort_by(|a, b| a.chain.cmp(&b.chain));
     let key = derive_mac_key(&KeyCache::get_or_create(tx, SCOPE).await?, "audit rows");
     let mut heads: HashMap<String, (i64, Vec<u8>)> = HashMap::new();
     let mut values: Vec<Value> = Vec::with_capacity(acts.len() * 8);
     for act in acts {
         if !heads.contains_key(&act.chain) {
-            let head = tx
-                .conn
-                .query_optional("SELECT entries, mac FROM audit_heads WHERE chain = $1", vec![(&act.chain).into()])
-                .await?;
+            tx.lock_chain(&act.chain).await?;
+            let sql = "SELECT entries, mac FROM audit_heads WHERE chain = $1";
+            let head = tx.conn.query_optional(sql, vec![(&act.chain).into()]).await?;
             let head = match head {
                 Some(mut row) => (row.take(0)?, row.take(1)?),
                 None => (0, Vec::new()),

@@ -2,12 +2,13 @@
 //! sequence, its delivery, the idempotency key and the audit row, all in the caller's transaction and in few statements.
 
 pub(super) mod batch;
+pub mod preview;
 mod queue;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use hmac::Mac;
-use rollcall_proto::id::{ChangeId, DistrictId, StudentId};
+use rollcall_proto::id::{ChangeId, DistrictId, SchoolId, StudentId};
 
 pub use queue::ChangeQueue;
 
@@ -93,10 +94,10 @@ async fn apply_one(
 fn plan_one(tx: &Tx<'_>, batch: &mut Batch, origin: &Origin, request: ChangeRequest) -> Result<ChangeOutcome, Refusal> {
     check_sourced_id("sourcedId", &request.sourced_id)?;
     let district = *batch.districts.get(&request.district).ok_or_else(|| Refusal::not_found("the district"))?;
-    check_schools(batch, &request)?;
     let (district_id, line, act) = (request.district, request.line, request.act.name());
     let key = (district_id, request.sourced_id.clone());
     let before = batch.students.get(&key).map(|known| known.student.clone());
+    check_schools(&request, before.as_ref(), |school| batch.schools.contains_key(&(district_id, school.to_owned())))?;
     let mut after = change::next(before.as_ref(), request, district.birth_date)?;
     if before.as_ref() == Some(&after) {
         return Ok(ChangeOutcome { student: after, change: None, events: 0, repeated: false });
@@ -113,15 +114,20 @@ fn plan_one(tx: &Tx<'_>, batch: &mut Batch, origin: &Origin, request: ChangeRequ
     Ok(ChangeOutcome { student: after, change: Some(change), events, repeated: false })
 }
 
-fn check_schools(batch: &Batch, request: &ChangeRequest) -> Result<(), Refusal> {
-    let known = |school: &str| batch.schools.contains_key(&(request.district, school.to_owned()));
+/// Refuses schools that the district does not have. One that was deleted may stay in the record where it was.
+fn check_schools(
+    request: &ChangeRequest,
+    before: Option<&Student>,
+    known: impl Fn(&str) -> bool,
+) -> Result<(), Refusal> {
+    let was_there = |school: &str| before.is_some_and(|b| b.fields.enrollments.iter().any(|e| e.school == school));
     let put = matches!(request.act, change::ChangeAct::Put(_));
     let unknown: Vec<Violation> = request
         .act
         .schools()
         .into_iter()
         .enumerate()
-        .filter(|(_, school)| !known(school))
+        .filter(|(_, school)| !(known(school) || (put && was_there(school))))
         .map(|(index, _)| Violation {
             field: if put { format!("schoolEnrollments[{index}].schoolSourcedId") } else { "school".into() },
             message: "no school of this district has this sourcedId".into(),
@@ -132,7 +138,7 @@ fn check_schools(batch: &Batch, request: &ChangeRequest) -> Result<(), Refusal> 
 
 /// Reads what the changes concern: districts, students, schools and known idempotency keys.
 async fn load(tx: &mut Tx<'_>, calls: &[(Origin, Vec<ChangeRequest>)], batch: &mut Batch) -> Result<(), StoreError> {
-    let mut students: HashMap<DistrictId, HashSet<&str>> = HashMap::new();
+    let mut students: BTreeMap<DistrictId, HashSet<&str>> = BTreeMap::new();
     let mut schools: HashMap<DistrictId, HashSet<String>> = HashMap::new();
     let mut keys: HashMap<(&str, DistrictId), Vec<Value>> = HashMap::new();
     for (origin, requests) in calls {
@@ -150,20 +156,41 @@ async fn load(tx: &mut Tx<'_>, calls: &[(Origin, Vec<ChangeRequest>)], batch: &m
             }
         }
     }
+    let mut districts = Vec::with_capacity(students.len());
     for (district, sourced_ids) in students {
         let sql = "SELECT sourced_id, birth_date FROM districts WHERE district_id = $1";
         let Some(mut row) = tx.conn.query_optional(sql, vec![district.into()]).await? else { continue };
         batch.add_district(district, row.take(0)?, row.take(1)?);
+        tx.lock_students(district, sourced_ids.iter().copied()).await?;
         let list = sourced_ids.into_iter().map(|id| Value::Text(id.to_owned())).collect();
-        let named = schools.entry(district).or_default();
-        load_students(tx, batch, district, list, named).await?;
-        let list = named.iter().map(Value::from).collect();
+        load_students(tx, batch, district, list, schools.entry(district).or_default()).await?;
+        districts.push(district);
+    }
+    lock_named_schools(tx, &schools).await?;
+    for district in districts {
+        let list = schools.entry(district).or_default().iter().map(Value::from).collect();
         load_schools(tx, batch, district, list).await?;
     }
     for ((actor, district), list) in keys {
         batch.load_answers(tx, actor, district, list).await?;
     }
     Ok(())
+}
+
+/// All of the batch at once, so that they are locked by id whatever their district.
+async fn lock_named_schools(tx: &mut Tx<'_>, named: &HashMap<DistrictId, HashSet<String>>) -> Result<(), StoreError> {
+    if !tx.conn.is_shared() {
+        return Ok(());
+    }
+    let mut ids: Vec<SchoolId> = Vec::new();
+    for (district, sourced_ids) in named {
+        let sql = "SELECT school_id FROM schools WHERE district_id = $1 AND sourced_id IN {list}";
+        let list = sourced_ids.iter().map(Value::from).collect();
+        for mut row in tx.conn.query_list(sql, vec![(*district).into()], list).await? {
+            ids.push(row.take(0)?);
+        }
+    }
+    tx.lock_schools(ids).await
 }
 
 async fn load_students(

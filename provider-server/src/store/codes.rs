@@ -78,6 +78,7 @@ pub async fn issue(
     actor: &str,
     ttl_ms: i64,
 ) -> Result<NewCode, StoreError> {
+    tx.lock_schools([school]).await?;
     let sql = "SELECT own_receiver FROM schools WHERE school_id = $1";
     let row = tx.conn.query_optional(sql, vec![school.into()]).await?;
     if row.ok_or_else(|| Refusal::not_found("the school"))?.take(0)? {
@@ -116,6 +117,7 @@ pub async fn revoke(
     (school, district): (SchoolId, DistrictId),
     actor: &str,
 ) -> Result<(), StoreError> {
+    tx.lock_schools([school]).await?;
     let ended = end_live(tx, school, CodeState::Revoked).await?;
     let Some(id) = ended.first() else {
         return Err(Refusal::precondition("the school has no code that could be revoked").into());
@@ -191,6 +193,7 @@ pub async fn end_expired(tx: &mut Tx<'_>, limit: i64) -> Result<u64, StoreError>
     let rows = tx.conn.query(&sql, vec![tx.now_ms.into(), handoff_limit(tx.now_ms).into(), limit.into()]).await?;
     let mut ended = 0;
     for row in rows {
+        // Guarded by its state: whoever confirmed it meanwhile was first.
         let code = read(row, tx.now_ms)?;
         end(tx, &code, CodeState::Expired).await?;
         ended += 1;

@@ -21,9 +21,10 @@ use crate::{
 const MAX_TIMEOUT_MS: u32 = 15_000;
 const MAX_IN_FLIGHT: u32 = 256;
 
+// The bound on the sequence leads to the index of what is open: else SQLite takes the one by student, and the whole history.
 const SCHOOLS: &str = "SELECT school_id, connection_version, state, url, max_tries, retry_delays,
         probe_ms, timeout_ms, max_in_flight, health, retry_at_ms, probe_wait_ms, last_delivered_ms,
-        CASE WHEN EXISTS (SELECT 1 FROM events e WHERE e.school_id = schools.school_id
+        CASE WHEN EXISTS (SELECT 1 FROM events e WHERE e.school_id = schools.school_id AND e.sequence > 0
             AND e.state IN ('pending', 'parked', 'held') AND e.state = 'parked' AND e.reason <> 'connection_down')
         THEN 1 ELSE 0 END
      FROM schools";

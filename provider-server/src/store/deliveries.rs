@@ -37,6 +37,8 @@ pub struct OpenPage {
     pub reached: u64,
     /// Nothing open is after it.
     pub at_end: bool,
+    /// The school's newest message when the page was read, or before that.
+    pub head: u64,
 }
 
 /// The deliveries of a school that go out once its connection works, from a sequence on.
@@ -47,6 +49,8 @@ pub async fn load_open(
     from_sequence: u64,
     limit: u32,
 ) -> Result<OpenPage, StoreError> {
+    let sql = "SELECT head_sequence FROM schools WHERE school_id = $1";
+    let head = conn.query_optional(sql, vec![school.into()]).await?.map_or(Ok(0), |mut row| row.take(0))?;
     // The list of states is the condition of the partial index: the history is never read.
     let rows = conn
         .query(
@@ -62,7 +66,7 @@ pub async fn load_open(
         )
         .await?;
     let at_end = rows.len() < limit as usize;
-    let mut page = OpenPage { deliveries: Vec::with_capacity(rows.len()), reached: from_sequence, at_end };
+    let mut page = OpenPage { deliveries: Vec::with_capacity(rows.len()), reached: from_sequence, at_end, head };
     if rows.is_empty() {
         return Ok(page);
     }
@@ -115,6 +119,7 @@ pub async fn rest_waiting(
     (state, reason): (&'static str, &'static str),
     from_sequence: u64,
 ) -> Result<Option<u64>, StoreError> {
+    tx.lock_schools([school]).await?;
     let last = tx
         .conn
         .query_optional(

@@ -43,6 +43,7 @@ pub async fn create(
     sourced_id: String,
     birth_date: bool,
 ) -> Result<District, StoreError> {
+    tx.lock_installation().await?;
     let sql = "SELECT COUNT(*), COALESCE(SUM(CASE WHEN sourced_id = $1 THEN 1 ELSE 0 END), 0) FROM districts";
     let row = tx.conn.query_optional(sql, vec![(&sourced_id).into()]).await?;
     let mut row = row.ok_or(StoreError::Corrupt("a count answered nothing"))?;

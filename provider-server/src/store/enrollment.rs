@@ -132,7 +132,7 @@ pub async fn confirm(
     attempt: Vec<Subject>,
 ) -> Result<Settled<(SchoolId, u64)>, StoreError> {
     limits::begin(tx, &attempt).await?;
-    let code = codes::find(tx.conn, &id, tx.now_ms).await?;
+    let code = find_locked(tx, &id).await?;
     let Some(code) = code.filter(|code| rules::same(code.claim_hash.as_deref(), &claim_hash)) else {
         return Ok(Err(rules::unknown_code()));
     };
@@ -172,7 +172,7 @@ fn token_place(id: &CodeId) -> Place<'_> {
 /// Limits the address, finds the code and checks its secret. An unknown id and a wrong secret take the same way.
 async fn admit(tx: &mut Tx<'_>, knock: &Knock) -> Result<Settled<Code>, StoreError> {
     limits::begin(tx, &knock.attempt).await?;
-    let code = codes::find(tx.conn, &knock.id, tx.now_ms).await?;
+    let code = find_locked(tx, &knock.id).await?;
     let given = rules::hash_code_secret(&knock.id, &knock.secret);
     let right = rules::same(Some(code.as_ref().map_or(&[0; 32], |code| code.secret_hash.as_slice())), &given);
     if let Some(code) = code.filter(|_| right) {
@@ -185,6 +185,13 @@ async fn admit(tx: &mut Tx<'_>, knock: &Knock) -> Result<Settled<Code>, StoreErr
         audit::append(tx, vec![act.with_detail(format!("code {}", hex::encode(locked.id)))]).await?;
     }
     Ok(Err(rules::unknown_code()))
+}
+
+/// The code as it stays until the end of this transaction.
+async fn find_locked(tx: &mut Tx<'_>, id: &CodeId) -> Result<Option<Code>, StoreError> {
+    let Some(code) = codes::find(tx.conn, id, tx.now_ms).await? else { return Ok(None) };
+    tx.lock_schools([code.school]).await?;
+    codes::find(tx.conn, id, tx.now_ms).await
 }
 
 /// issued → claimed, in one conditional update: only one caller can ever pass it.

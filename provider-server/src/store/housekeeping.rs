@@ -2,7 +2,9 @@
 
 use rollcall_proto::id::SchoolId;
 
-use super::{Committed, Store, StoreError, Tx, codes, imports, limits, school_connection::NO_SECRET, staff};
+use super::{
+    Committed, Store, StoreError, Tx, codes, imports, limits, log::discard, school_connection::NO_SECRET, staff,
+};
 
 /// Old sessions and limits are deleted every this many rounds.
 const PURGE_EVERY: u64 = 600;
@@ -28,6 +30,11 @@ pub async fn round(store: &Store, round: u64) -> Result<(), StoreError> {
 }
 
 async fn end_due(tx: &mut Tx<'_>) -> Result<(), StoreError> {
+    let sql = "SELECT school_id FROM schools WHERE state = 'paused' AND paused_until_ms <= $1
+               UNION SELECT school_id FROM secrets WHERE state = 'retiring' AND expires_ms <= $1";
+    let due = tx.conn.query(sql, vec![tx.now_ms.into()]).await?;
+    let due = due.into_iter().map(|mut row| row.take(0)).collect::<Result<Vec<SchoolId>, _>>()?;
+    tx.lock_schools(due).await?;
     let resumed = tx
         .conn
         .query(
@@ -68,5 +75,6 @@ async fn end_due(tx: &mut Tx<'_>) -> Result<(), StoreError> {
 
 async fn purge(tx: &mut Tx<'_>) -> Result<(), StoreError> {
     limits::purge(tx).await?;
+    discard::purge(tx).await?;
     staff::purge_sessions(tx).await
 }

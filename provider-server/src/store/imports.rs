@@ -13,6 +13,7 @@ use rollcall_proto::id::{DistrictId, RunId};
 use super::{
     Conn, Row, StoreError, Tx, Value,
     audit::{self, AuditAct},
+    nodes,
 };
 use crate::{
     error::Refusal,
@@ -24,7 +25,7 @@ use plan::Plan;
 pub const UNDO_MS: i64 = 24 * 3_600 * 1_000;
 
 const COLUMNS: &str = "SELECT run_id, district_id, state, phase, file_name, profile, version, kind, rows_read, counts,
-    applied, without_deletions, undo_skipped, error, started_by, started_ms, finished_ms FROM import_runs";
+    applied, without_deletions, undo_skipped, error, started_by, started_ms, finished_ms, review FROM import_runs";
 
 /// One run.
 #[allow(missing_docs)]
@@ -47,6 +48,8 @@ pub struct Run {
     /// Changes made so far.
     pub applied: u64,
     pub without_deletions: bool,
+    /// Staff see the plan before anything is applied.
+    pub review: bool,
     /// Students that an undo left alone.
     pub undo_skipped: u64,
     /// Why it failed.
@@ -76,6 +79,7 @@ fn read(mut row: Row) -> Result<Run, StoreError> {
         started_by: row.take(14)?,
         started_ms: row.take(15)?,
         finished_ms: row.take(16)?,
+        review: row.take(17)?,
     })
 }
 
@@ -96,13 +100,17 @@ pub async fn create(
     actor: &str,
     file_name: &str,
     profile: &'static str,
+    review: bool,
 ) -> Result<RunId, StoreError> {
+    tx.lock_district(district).await?;
     check_free(tx.conn, district).await?;
     let id = RunId::new(tx.now_ms, tx.shared.entropy.bytes());
-    let sql = "INSERT INTO import_runs (run_id, district_id, state, phase, file_name, profile, started_by, started_ms)
-               VALUES ($1, $2, 'checking', 'reading', $3, $4, $5, $6)";
+    let sql = "INSERT INTO import_runs
+                  (run_id, district_id, state, phase, file_name, profile, started_by, started_ms, review, node_id)
+               VALUES ($1, $2, 'checking', 'reading', $3, $4, $5, $6, $7, $8)";
     let (file, by) = (file_name.to_owned(), actor.to_owned());
-    let values = vec![id.into(), district.into(), file.into(), profile.into(), by.into(), tx.now_ms.into()];
+    let (district_id, now, node) = (district.into(), tx.now_ms.into(), (&tx.shared.node).into());
+    let values = vec![id.into(), district_id, file.into(), profile.into(), by.into(), now, review.into(), node];
     tx.conn.execute(sql, values).await?;
     keep(tx, district, actor, "import.started", id, String::new()).await?;
     Ok(id)
@@ -129,10 +137,33 @@ pub async fn list(
     conn.query(&sql, values).await?.into_iter().map(read).collect()
 }
 
-/// Runs that the server was working on when it stopped.
-pub async fn at_work(conn: &mut Conn) -> Result<Vec<Run>, StoreError> {
-    let sql = format!("{COLUMNS} WHERE state IN ('checking', 'applying', 'undoing') ORDER BY run_id");
-    conn.query(&sql, vec![]).await?.into_iter().map(read).collect()
+/// Runs that a server works on, or was working on when it stopped; but those of this one, where it is given.
+pub async fn at_work(conn: &mut Conn, but: Option<nodes::NodeId>) -> Result<Vec<Run>, StoreError> {
+    let sql = format!(
+        "{COLUMNS} WHERE state IN ('checking', 'applying', 'undoing') AND (node_id IS NULL OR node_id <> $1)
+         ORDER BY run_id"
+    );
+    let but = but.map_or_else(Vec::new, |node| node.to_vec());
+    conn.query(&sql, vec![but.into()]).await?.into_iter().map(read).collect()
+}
+
+/// Makes a run at work this server's, unless another one that is alive works on it. Answers whether it is ours.
+pub async fn adopt(tx: &mut Tx<'_>, run: RunId) -> Result<bool, StoreError> {
+    if !tx.conn.is_shared() {
+        return Ok(true);
+    }
+    tx.lock_run(run).await?;
+    let sql = "SELECT node_id FROM import_runs WHERE run_id = $1";
+    let Some(mut row) = tx.conn.query_optional(sql, vec![run.into()]).await? else { return Ok(false) };
+    let node: Option<Vec<u8>> = row.take(0)?;
+    if let Some(node) = node.filter(|node| *node != tx.shared.node)
+        && nodes::is_alive(tx.conn, &node).await?
+    {
+        return Ok(false);
+    }
+    let sql = "UPDATE import_runs SET node_id = $2 WHERE run_id = $1";
+    tx.conn.execute(sql, vec![run.into(), (&tx.shared.node).into()]).await?;
+    Ok(true)
 }
 
 /// The file is read, and its facts are known: from here on a restart can go on.
@@ -178,11 +209,16 @@ pub async fn fail(tx: &mut Tx<'_>, run: &Run, why: &str) -> Result<(), StoreErro
 pub async fn approve(tx: &mut Tx<'_>, run: &Run, actor: &str, without_deletions: bool) -> Result<(), StoreError> {
     let plan = Plan { approved: run.plan.holds.clone(), ..run.plan.clone() };
     let sql = "UPDATE import_runs SET state = 'checking', phase = 'planning', without_deletions = $2, counts = $3,
-               finished_ms = NULL WHERE run_id = $1 AND state = 'held'";
-    let values = vec![run.id.into(), without_deletions.into(), plan.write().into()];
+               finished_ms = NULL, node_id = $4 WHERE run_id = $1 AND state = 'held'";
+    let values = vec![run.id.into(), without_deletions.into(), plan.write().into(), (&tx.shared.node).into()];
     expect_one(tx.conn.execute(sql, values).await?, run, "only a held run is approved")?;
     let detail = if without_deletions { "without deletions" } else { "" };
     keep(tx, run.district, actor, "import.approved", run.id, detail.into()).await
+}
+
+/// Keeps who looked at what a run would do to whom.
+pub async fn log_preview(tx: &mut Tx<'_>, run: Run, actor: String) -> Result<(), StoreError> {
+    keep(tx, run.district, &actor, "import.plan_shown", run.id, String::new()).await
 }
 
 /// Staff decide against a held run.

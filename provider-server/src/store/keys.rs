@@ -46,9 +46,10 @@ impl KeyCache {
         self.keys.lock().expect("no holder of this lock panics").insert(scope.to_owned(), key);
     }
 
-    /// Forgets a scope whose key was destroyed.
-    pub fn forget(&self, scope: &str) {
-        self.keys.lock().expect("no holder of this lock panics").remove(scope);
+    /// Forgets a school whose key was destroyed.
+    pub fn forget_school(&self, school: SchoolId) {
+        self.keys.lock().expect("no holder of this lock panics").remove(&school_scope(school));
+        self.schools.lock().expect("no holder of this lock panics").remove(&school);
     }
 
     /// The key of a scope, which must exist.
@@ -76,12 +77,15 @@ impl KeyCache {
         if known.is_some() {
             return keys.get(tx.conn, scope).await;
         }
+        // Another server may make the same key at the same time: then theirs is the one.
         let key = SealingKey::generate(tx.now_ms, &tx.shared.entropy);
         let wrapped = keys.keyring().wrap(scope, &key, &tx.shared.entropy);
         let values: Vec<Value> = vec![key.id().into(), scope.to_owned().into(), wrapped.into(), tx.now_ms.into()];
-        tx.conn
-            .execute("INSERT INTO data_keys (key_id, scope, wrapped, created_ms) VALUES ($1, $2, $3, $4)", values)
-            .await?;
+        let sql = "INSERT INTO data_keys (key_id, scope, wrapped, created_ms) VALUES ($1, $2, $3, $4)
+                   ON CONFLICT (scope) DO NOTHING";
+        if tx.conn.execute(sql, values).await? == 0 {
+            return keys.get(tx.conn, scope).await;
+        }
         // Not remembered before the commit: the next use reads it back.
         Ok(key)
     }
@@ -149,6 +153,13 @@ pub fn event_body_place(event: &EventId) -> Place<'_> {
 
 /// Wraps every data key with the ring's first key, in this transaction. Answers how many.
 pub async fn rewrap_all(tx: &mut Tx<'_>, ring: Keyring) -> Result<u64, StoreError> {
+    // They would go on wrapping with the key that ends here.
+    let others = if tx.conn.is_shared() { super::nodes::others(tx.conn, tx.shared.node).await? } else { 0 };
+    if others > 0 {
+        let words =
+            format!("{others} other servers use this database: stop all but one, rotate, and give all the new keys");
+        return Err(crate::error::Refusal::precondition(words).into());
+    }
     let mut count = 0;
     for mut row in tx.conn.query("SELECT scope, wrapped FROM data_keys ORDER BY scope", vec![]).await? {
         let (scope, wrapped): (String, Vec<u8>) = (row.take(0)?, row.take(1)?);

@@ -6,21 +6,30 @@
 pub mod audit;
 pub mod changes;
 pub mod codes;
+mod commit_mark;
 pub mod connections;
+pub mod copy;
 pub mod db;
 pub mod deliveries;
 pub mod districts;
 pub mod enrollment;
+pub mod erasure;
 pub mod housekeeping;
 pub mod imports;
 pub mod keys;
 pub mod limits;
+mod locks;
 pub mod log;
 pub mod meta;
+mod name_keys;
+mod news;
+pub mod nodes;
+pub mod overview;
 pub mod record;
 pub mod roster;
 pub mod rotation;
 pub mod school_connection;
+pub mod school_deletion;
 pub mod schools;
 pub mod scope;
 pub mod secrets;
@@ -31,7 +40,7 @@ pub mod sync;
 pub mod tokens;
 mod writer;
 
-use std::{path::Path, sync::Arc};
+use std::sync::Arc;
 
 use tokio::sync::{Notify, mpsc, watch};
 use tokio_util::sync::CancellationToken;
@@ -42,7 +51,7 @@ use crate::{
     sealing::{Keyring, SealError},
 };
 
-pub use db::{Conn, Database, Row, Value};
+pub use db::{Conn, Database, DatabaseUrl, Row, Value};
 pub use writer::{Act, Committed, Tx};
 
 /// A fault of the storage below us. Never contains student data.
@@ -72,31 +81,18 @@ pub enum StoreError {
     /// The server is stopping.
     #[error("the server is stopping: try again")]
     Stopping,
+    /// PostgreSQL cannot be reached, or does not let us in for now. What was asked did not happen.
+    #[error("the database does not answer: try again")]
+    Unreachable,
+    /// Another server wrote the same rows at the same time. What was asked did not happen.
+    #[error("the same was changed at the same time: try again")]
+    Conflict,
+    /// A database that cannot keep what is promised, or that does not let us in.
+    #[error("the database is not fit for use: {0}")]
+    Unfit(String),
     /// Anything else that the database says.
     #[error("the database refused a statement ({0})")]
     Database(String),
-}
-
-impl From<sqlx::Error> for StoreError {
-    fn from(error: sqlx::Error) -> Self {
-        match &error {
-            sqlx::Error::Io(_) => Self::Io,
-            sqlx::Error::PoolClosed => Self::Stopping,
-            sqlx::Error::Database(database) => {
-                let code = database.code().and_then(|code| code.parse::<i32>().ok()).unwrap_or(0);
-                // SQLite's primary result codes: the low byte of an extended one.
-                match code & 0xFF {
-                    13 => Self::DiskFull,
-                    10 => Self::Io,
-                    11 | 26 => Self::Corrupt("SQLite says that the file is malformed"),
-                    // The text names tables and constraints, never values.
-                    _ => Self::Database(database.message().to_owned()),
-                }
-            }
-            sqlx::Error::PoolTimedOut => Self::Database("no connection became free".into()),
-            other => Self::Database(other.to_string()),
-        }
-    }
 }
 
 /// The store: cheap to clone, shared by everything that reads or writes.
@@ -119,23 +115,31 @@ pub struct Shared {
     log_wake: watch::Sender<u64>,
     /// Wakes the sync worker when a connection changed.
     pub sync_wake: Notify,
+    /// This server among those that share the database.
+    pub node: nodes::NodeId,
+    /// What servers that share the database tell each other.
+    pub news: news::News,
     closing: CancellationToken,
     /// Becomes true when the disk failed: the server must stop with exit code 70.
     pub fatal: watch::Sender<bool>,
 }
 
 impl Store {
-    /// Opens the embedded database. What transactions commit for the engine arrives at the receiver, in commit order.
+    /// Opens the database as this server among those that share it; a server that was started again keeps its name. What
+    /// transactions commit for the engine arrives at the receiver.
     pub async fn open(
-        path: &Path,
+        url: &DatabaseUrl,
+        node: nodes::NodeId,
         keyring: Keyring,
         clock: Arc<dyn Clock>,
         entropy: Entropy,
     ) -> Result<(Self, mpsc::UnboundedReceiver<Committed>), StoreError> {
-        let database = Database::open_sqlite(path).await?;
+        let database = Database::open(url).await?;
         let shared = Arc::new(Shared {
             clock,
             entropy,
+            node,
+            news: news::News::default(),
             keys: keys::KeyCache::new(keyring),
             log_wake: watch::Sender::new(0),
             sync_wake: Notify::new(),
@@ -143,9 +147,15 @@ impl Store {
             fatal: watch::Sender::new(false),
         });
         let (committed, engine) = mpsc::unbounded_channel();
-        let writer = writer::start(database.writer().await?, shared.clone(), committed);
+        let writer = writer::start(&database, shared.clone(), committed).await?;
+        if meta::get(&mut database.reader().await?, copy::UNDER_WAY).await?.is_some() {
+            let words = "a copy into it was not finished: copy again into an empty one";
+            return Err(StoreError::Unfit(words.into()));
+        }
+        news::start(&database, &shared);
         let store = Self { database, writer, shared };
         store.act(|tx| Box::pin(async move { keys::check(tx).await })).await?;
+        name_keys::make_due(&store).await?;
         Ok((store, engine))
     }
 
@@ -156,7 +166,7 @@ impl Store {
         T: Send + 'static,
         F: for<'t> FnOnce(&'t mut Tx<'_>) -> Act<'t, T> + Send + 'static,
     {
-        writer::act(&self.writer, act).await
+        writer::act(&self.writer, &self.shared, act).await
     }
 
     /// A connection to read with.
@@ -192,8 +202,9 @@ impl Store {
 }
 
 impl Shared {
-    /// Tells live tails that attempts were recorded.
+    /// Tells live tails that attempts were recorded, here and at the other servers.
     pub fn attempts_recorded(&self) {
         self.log_wake.send_modify(|count| *count += 1);
+        self.news.tell();
     }
 }

@@ -35,6 +35,7 @@ pub async fn request(
     ask: Ask,
 ) -> Result<(Option<SigningSecret>, SecretInfo), StoreError> {
     let school = place.0;
+    tx.lock_schools([school]).await?;
     let sql = "SELECT own_receiver, CASE WHEN installation_token_hash IS NULL THEN 0 ELSE 1 END
                FROM schools WHERE school_id = $1";
     let mut row = found(tx.conn.query_optional(sql, vec![school.into()]).await?)?;
@@ -121,6 +122,7 @@ pub async fn pull(
     actor: &str,
     claim_hash: [u8; 32],
 ) -> Result<Settled<Option<(SigningSecret, StoredSecret)>>, StoreError> {
+    tx.lock_schools([place.0]).await?;
     let Some(waiting) = secrets::waiting(tx.conn, place.0).await? else { return Ok(Ok(None)) };
     let id = waiting.info.id;
     if waiting.claim_hash.is_none() {
@@ -145,6 +147,7 @@ pub async fn confirm(
     proof: Vec<u8>,
 ) -> Result<SecretInfo, StoreError> {
     let school = place.0;
+    tx.lock_schools([school]).await?;
     let stored = secrets::get(tx.conn, school, id).await?;
     let stored = stored.filter(|secret| same(secret.claim_hash.as_deref(), &claim_hash));
     let stored = stored.ok_or_else(|| Refusal::not_found("a secret that this claim key pulled"))?;

@@ -95,6 +95,7 @@ pub async fn resume(
     (school, district): (SchoolId, DistrictId),
     actor: &str,
 ) -> Result<(), StoreError> {
+    tx.lock_schools([school]).await?;
     let live = secrets::any_live(tx, school).await?;
     let (state, reason) = if live { ("active", "") } else { ("revoked", NO_SECRET) };
     let sql = "UPDATE schools SET state = $2, reason = $3, paused_until_ms = NULL, health = 'ok', retry_at_ms = 0,
@@ -117,6 +118,7 @@ pub async fn show_secret_once(
     (school, district): (SchoolId, DistrictId),
     actor: &str,
 ) -> Result<(SigningSecret, SecretInfo), StoreError> {
+    tx.lock_schools([school]).await?;
     let sql = "SELECT own_receiver, url, CASE WHEN installation_token_hash IS NULL THEN 0 ELSE 1 END
                FROM schools WHERE school_id = $1";
     let mut row = found(tx.conn.query_optional(sql, vec![school.into()]).await?)?;

@@ -78,6 +78,7 @@ pub async fn create(
     name: &str,
     sourced_id: &str,
 ) -> Result<SchoolId, StoreError> {
+    tx.lock_district(district).await?;
     let sql = "SELECT 1 FROM schools WHERE district_id = $1 AND sourced_id = $2";
     if tx.conn.query_optional(sql, vec![district.into(), sourced_id.to_owned().into()]).await?.is_some() {
         let refusal = Refusal::field("sourcedId", "is taken by another school of this district");
@@ -129,7 +130,7 @@ pub async fn list(
         return Ok(Vec::new());
     }
     let mut values: Vec<Value> = vec![limit.into()];
-    let mut conditions = vec!["1 = 1".to_owned()];
+    let mut conditions = vec!["state <> 'deleted'".to_owned()];
     if let Some(districts) = districts {
         let places: Vec<String> = (0..districts.len()).map(|index| format!("${}", index + 2)).collect();
         conditions.push(format!("district_id IN ({})", places.join(",")));
@@ -227,7 +228,7 @@ async fn count_students(conn: &mut Conn, ids: &[SchoolId]) -> Result<HashMap<Sch
 
 async fn count_messages(conn: &mut Conn, ids: &[SchoolId]) -> Result<HashMap<SchoolId, Figures>, StoreError> {
     let sql = "SELECT school_id, state, COUNT(*), SUM(CASE WHEN state = 'delivered' AND tries > 1 THEN 1 ELSE 0 END),
-                  SUM(was_parked)
+                  CAST(SUM(was_parked) AS BIGINT)
                FROM events WHERE school_id IN {list} GROUP BY school_id, state";
     let mut figures: HashMap<SchoolId, Figures> = HashMap::new();
     for mut row in conn.query_list(sql, vec![], ids.iter().map(|id| (*id).into()).collect()).await? {

@@ -2,6 +2,8 @@
 //! and is gone as withdrawn or deleted. Earlier undelivered events are superseded by it. The cursor is a row, so that a
 //! kill resumes it.
 
+use std::time::Duration;
+
 use rollcall_proto::{
     id::{ChangeId, DistrictId, SchoolId, StudentId},
     webhook::event::{EventType, Source},
@@ -14,7 +16,7 @@ use super::{
         batch::{Batch, KnownSchool},
         read_status,
     },
-    student_doc,
+    nodes, student_doc,
 };
 use crate::{
     error::Refusal,
@@ -24,12 +26,15 @@ use crate::{
     },
 };
 
+/// How often syncs of other servers are looked for, where there may be some.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
 /// Students in one transaction.
 const PAGE: i64 = 500;
 
 /// Makes a school's connection active and starts its sync, in the caller's transaction. Answers the sequence after which
 /// a new receiver's window begins.
 pub async fn activate(tx: &mut Tx<'_>, school: SchoolId) -> Result<u64, StoreError> {
+    tx.lock_schools([school]).await?;
     let row = tx
         .conn
         .query_optional(
@@ -40,6 +45,7 @@ pub async fn activate(tx: &mut Tx<'_>, school: SchoolId) -> Result<u64, StoreErr
         )
         .await?;
     let mut row = row.ok_or_else(|| Refusal::not_found("the school"))?;
+    nodes::open_lane(tx, school).await?;
     tx.after_commit(Committed::Connection(school));
     row.take(0)
 }
@@ -57,6 +63,8 @@ pub async fn run(store: Store, stop: CancellationToken) {
         tokio::select! {
             () = stop.cancelled() => return,
             () = wake => {}
+            // The server that began a sync may be dead.
+            () = tokio::time::sleep(LOOK_EVERY), if store.database().is_shared() => {}
         }
     }
 }
@@ -80,6 +88,7 @@ async fn sync_all(store: &Store, stop: &CancellationToken) -> Result<(), StoreEr
 
 /// Sends the next page of a school's students and moves the cursor.
 async fn sync_page(tx: &mut Tx<'_>, school: SchoolId) -> Result<(), StoreError> {
+    tx.lock_schools([school]).await?;
     let sql = "SELECT s.sync_from, s.sourced_id, s.head_sequence, d.district_id, d.sourced_id, d.birth_date
                FROM schools s JOIN districts d ON d.district_id = s.district_id
                WHERE s.school_id = $1 AND s.sync_from IS NOT NULL";
@@ -140,7 +149,7 @@ pub(super) fn current_state(student: &Student, school: &str, present: bool, sent
             Some(SchoolChange { event_type, object: Some(object), previous_attributes: None })
         }
         false if !sent => None,
-        false if student.status == Status::ToBeDeleted => Some(gone(EventType::StudentDeleted)),
+        false if student.status != Status::Active => Some(gone(EventType::StudentDeleted)),
         false => Some(gone(EventType::StudentWithdrawn)),
     }
 }

@@ -1,11 +1,19 @@
-//! The one writer. Jobs that wait while a commit is under way share the next one: many callers, one fsync, no timer.
-//! Each job runs inside a savepoint, so that its failure undoes it alone.
+//! What writes. On SQLite one writer: jobs that wait while a commit is under way share the next one, many callers, one
+//! fsync, no timer; each runs inside a savepoint, so that its failure undoes it alone. On PostgreSQL a few writers, each
+//! with a connection of its own and one job in a transaction: rows are locked in one order, which two jobs in one
+//! transaction could not keep, and the server itself gathers the commits of many connections into one fsync.
 
-use std::{future::Future, pin::Pin, sync::Arc};
+use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Mutex, mpsc, oneshot};
 
-use super::{Shared, StoreError, db::Conn};
+use super::{
+    Shared, StoreError,
+    audit::{self, AuditAct},
+    commit_mark::{CommitId, Mark},
+    db::{Conn, Database},
+    nodes,
+};
 use crate::model::delivery::NewDelivery;
 use rollcall_proto::id::SchoolId;
 
@@ -13,6 +21,10 @@ use rollcall_proto::id::SchoolId;
 const QUEUE: usize = 1024;
 /// Jobs in one transaction.
 const MAX_JOBS: usize = 256;
+/// Writers of a shared database.
+const WRITERS: usize = 3;
+/// Before a lost database is asked again.
+const PATIENCE: Duration = Duration::from_millis(250);
 
 /// The future of one act.
 pub type Act<'t, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 't>>;
@@ -36,7 +48,13 @@ pub struct Tx<'c> {
     pub shared: &'c Arc<Shared>,
     /// The time of this transaction, ms; later than any earlier one's or equal.
     pub now_ms: i64,
+    /// Acts to be written into the audit log just before the commit.
+    pub(super) acts: Vec<AuditAct>,
     outbox: Vec<Committed>,
+    /// Whether no other job is in this transaction.
+    is_alone: bool,
+    /// The one job failed: the transaction is to be undone.
+    is_undone: bool,
 }
 
 impl Tx<'_> {
@@ -50,7 +68,7 @@ impl Tx<'_> {
 pub(super) type Job = Box<dyn for<'t> FnOnce(&'t mut Tx<'_>) -> Act<'t, Finish> + Send>;
 type Finish = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
 
-pub(super) async fn act<T, F>(writer: &mpsc::Sender<Job>, act: F) -> Result<T, StoreError>
+pub(super) async fn act<T, F>(writer: &mpsc::Sender<Job>, shared: &Shared, act: F) -> Result<T, StoreError>
 where
     T: Send + 'static,
     F: for<'t> FnOnce(&'t mut Tx<'_>) -> Act<'t, T> + Send + 'static,
@@ -72,21 +90,30 @@ where
         })
     });
     writer.send(job).await.map_err(|_| StoreError::Stopping)?;
-    answer.await.map_err(|_| StoreError::Stopping)?
+    // A job that was dropped did nothing.
+    answer.await.map_err(|_| match shared.closing.is_cancelled() || *shared.fatal.borrow() {
+        true => StoreError::Stopping,
+        false => StoreError::Unreachable,
+    })?
 }
 
 async fn run_in_savepoint<T, F>(tx: &mut Tx<'_>, act: F) -> Result<T, StoreError>
 where
     F: for<'t> FnOnce(&'t mut Tx<'_>) -> Act<'t, T> + Send,
 {
-    let outbox = tx.outbox.len();
-    tx.conn.execute("SAVEPOINT act", vec![]).await?;
+    if tx.is_alone {
+        let result = act(tx).await;
+        tx.is_undone = result.is_err();
+        return result;
+    }
+    let (outbox, acts) = (tx.outbox.len(), tx.acts.len());
+    tx.conn.begin_part().await?;
     let result = act(tx).await;
     if result.is_err() {
         tx.outbox.truncate(outbox);
-        tx.conn.execute("ROLLBACK TO act", vec![]).await?;
+        tx.acts.truncate(acts);
     }
-    tx.conn.execute("RELEASE act", vec![]).await?;
+    tx.conn.end_part(result.is_ok()).await?;
     result
 }
 
@@ -95,6 +122,7 @@ impl StoreError {
     pub(super) fn for_another(&self) -> StoreError {
         self.clone_if_fatal().unwrap_or_else(|| match self {
             Self::Stopping => Self::Stopping,
+            Self::Conflict => Self::Conflict,
             Self::Refused(refusal) => Self::Refused(refusal.clone()),
             other => Self::Database(other.to_string()),
         })
@@ -105,95 +133,230 @@ impl StoreError {
         match self {
             Self::DiskFull => Some(Self::DiskFull),
             Self::Io => Some(Self::Io),
+            Self::Unreachable => Some(Self::Unreachable),
             Self::Corrupt(what) => Some(Self::Corrupt(what)),
             _ => None,
         }
     }
 }
 
-pub(super) fn start(
-    mut conn: Conn,
+/// Starts the writers of a database.
+pub(super) async fn start(
+    database: &Database,
     shared: Arc<Shared>,
     engine: mpsc::UnboundedSender<Committed>,
-) -> mpsc::Sender<Job> {
-    let (sender, mut jobs) = mpsc::channel::<Job>(QUEUE);
-    tokio::spawn(async move {
-        let mut waiting = Vec::with_capacity(MAX_JOBS);
-        let mut last_ms = 0;
+) -> Result<mpsc::Sender<Job>, StoreError> {
+    let (sender, jobs) = mpsc::channel::<Job>(QUEUE);
+    let jobs = Arc::new(Mutex::new(jobs));
+    for _ in 0..if database.is_shared() { WRITERS } else { 1 } {
+        let mut conn = database.writer().await?;
+        let mark = match database.is_shared() {
+            true => Some(Mark::register(&mut conn, &shared).await?),
+            false => None,
+        };
+        let (database, shared, engine) = (database.clone(), shared.clone(), engine.clone());
+        let writer = Writer { database, conn: Some(conn), mark, shared, engine, last_ms: 0 };
+        tokio::spawn(writer.run(jobs.clone()));
+    }
+    Ok(sender)
+}
+
+/// What all jobs of a transaction leave to its end.
+async fn finish_tx(tx: &mut Tx<'_>) -> Result<(), StoreError> {
+    if tx.is_alone {
+        let reloads = tx.outbox.iter().filter_map(|committed| match committed {
+            Committed::Reload(school) => Some(*school),
+            _ => None,
+        });
+        nodes::wake(tx, reloads.collect()).await?;
+    }
+    audit::write(tx).await
+}
+
+struct Writer {
+    database: Database,
+    /// `None` once it was lost; a new one is opened for the next transaction.
+    conn: Option<Conn>,
+    /// Where the outcome of a commit can be looked up. SQLite needs none: a COMMIT answers, or the process ends.
+    mark: Option<Mark>,
+    shared: Arc<Shared>,
+    engine: mpsc::UnboundedSender<Committed>,
+    last_ms: i64,
+}
+
+impl Writer {
+    async fn run(mut self, jobs: Arc<Mutex<mpsc::Receiver<Job>>>) {
+        let most = if self.mark.is_some() { 1 } else { MAX_JOBS };
+        let mut waiting = Vec::with_capacity(most);
         loop {
-            tokio::select! {
-                count = jobs.recv_many(&mut waiting, MAX_JOBS) => if count == 0 { break },
-                // Closing answers what waits already, and refuses the rest.
-                () = shared.closing.cancelled(), if !jobs.is_closed() => {
-                    jobs.close();
-                    continue;
+            {
+                let mut jobs = jobs.lock().await;
+                tokio::select! {
+                    count = jobs.recv_many(&mut waiting, most) => if count == 0 { break },
+                    // Closing answers what waits already, and refuses the rest.
+                    () = self.shared.closing.cancelled(), if !jobs.is_closed() => {
+                        jobs.close();
+                        continue;
+                    }
                 }
             }
             // A clock that was set back must not make later changes look older.
-            last_ms = shared.clock.now_ms().max(last_ms);
-            if !commit_group(&mut conn, &shared, last_ms, &mut waiting, &engine).await {
+            self.last_ms = self.shared.clock.now_ms().max(self.last_ms);
+            if !self.commit_group(&mut waiting).await {
                 break;
             }
         }
-    });
-    sender
-}
+    }
 
-/// Runs the waiting jobs in one transaction. Answers whether the writer may go on.
-async fn commit_group(
-    conn: &mut Conn,
-    shared: &Arc<Shared>,
-    now_ms: i64,
-    waiting: &mut Vec<Job>,
-    engine: &mpsc::UnboundedSender<Committed>,
-) -> bool {
-    if let Err(error) = conn.begin().await {
-        tracing::error!(%error, "no transaction could be started");
-        waiting.clear();
-        return !matches!(error, StoreError::Io);
-    }
-    let mut finishes: Vec<Finish> = Vec::with_capacity(waiting.len());
-    let mut tx = Tx { conn, shared, now_ms, outbox: Vec::new() };
-    let mut failed = None;
-    for job in waiting.drain(..) {
-        match job(&mut tx).await {
-            Ok(finish) => finishes.push(finish),
+    /// Runs the waiting jobs in one transaction. Answers whether the writer may go on.
+    async fn commit_group(&mut self, waiting: &mut Vec<Job>) -> bool {
+        let mut conn = match self.begin().await {
+            Ok(conn) => conn,
             Err(error) => {
-                failed = Some(error);
-                break;
+                tracing::error!(%error, "no transaction could be started");
+                waiting.clear();
+                return !matches!(error, StoreError::Io);
+            }
+        };
+        let mut finishes: Vec<Finish> = Vec::with_capacity(waiting.len());
+        let mut tx = Tx {
+            conn: &mut conn,
+            shared: &self.shared,
+            now_ms: self.last_ms,
+            acts: Vec::new(),
+            outbox: Vec::new(),
+            is_alone: self.mark.is_some(),
+            is_undone: false,
+        };
+        let mut failed = None;
+        for job in waiting.drain(..) {
+            match job(&mut tx).await {
+                Ok(finish) => finishes.push(finish),
+                Err(error) => {
+                    failed = Some(error);
+                    break;
+                }
+            }
+        }
+        if tx.is_undone && failed.is_none() {
+            conn.rollback().await;
+            self.conn = Some(conn);
+            return true;
+        }
+        if failed.is_none() {
+            failed = finish_tx(&mut tx).await.err();
+        }
+        let outbox = std::mem::take(&mut tx.outbox);
+        let result = match failed {
+            None => self.commit(conn).await,
+            Some(error) => {
+                self.give_up(conn, &error).await;
+                Err(error)
+            }
+        };
+        match result {
+            Ok(()) => {
+                self.hand_over(outbox);
+                finishes.into_iter().for_each(|finish| finish(Ok(())));
+                true
+            }
+            Err(error) => {
+                tracing::error!(%error, "a transaction was not committed");
+                for finish in finishes {
+                    finish(Err(error.for_another()));
+                }
+                // After a failed fsync the page cache may lie: stop, and recover from the log at the next start.
+                if matches!(error, StoreError::Io) {
+                    self.shared.fatal.send_replace(true);
+                    return false;
+                }
+                true
             }
         }
     }
-    let outbox = std::mem::take(&mut tx.outbox);
-    let result = match failed {
-        None => tx.conn.commit().await,
-        Some(error) => Err(error),
-    };
-    waiting.clear();
-    match result {
-        Ok(()) => {
-            for committed in outbox {
-                if matches!(committed, Committed::Connection(_)) {
-                    shared.sync_wake.notify_one();
+
+    /// A connection inside a new transaction. One that was lost since the last transaction is replaced.
+    async fn begin(&mut self) -> Result<Conn, StoreError> {
+        if let Some(mut conn) = self.conn.take() {
+            match conn.begin().await {
+                Err(StoreError::Unreachable) => {}
+                Err(error) => {
+                    self.conn = Some(conn);
+                    return Err(error);
                 }
-                // The engine ends before the store does; then the next start finds the work in the database.
-                let _ = engine.send(committed);
+                Ok(()) => return Ok(conn),
             }
-            finishes.into_iter().for_each(|finish| finish(Ok(())));
-            true
         }
-        Err(error) => {
-            tracing::error!(%error, "a transaction was not committed");
+        let mut conn = self.database.writer().await?;
+        conn.begin().await?;
+        Ok(conn)
+    }
+
+    async fn give_up(&mut self, mut conn: Conn, error: &StoreError) {
+        if !matches!(error, StoreError::Unreachable) {
             conn.rollback().await;
-            for finish in finishes {
-                finish(Err(error.for_another()));
+            self.conn = Some(conn);
+        }
+    }
+
+    async fn commit(&mut self, mut conn: Conn) -> Result<(), StoreError> {
+        let id: CommitId = self.shared.entropy.bytes();
+        if let Some(mark) = &self.mark
+            && let Err(error) = mark.set(&mut conn, id, self.last_ms).await
+        {
+            self.give_up(conn, &error).await;
+            return Err(error);
+        }
+        match (conn.commit().await, self.mark.is_some()) {
+            // Whether it was committed is not known: never tried again, but looked up.
+            (Err(StoreError::Unreachable), true) => match self.was_committed(id).await? {
+                true => Ok(()),
+                false => Err(StoreError::Unreachable),
+            },
+            (Err(error), _) => {
+                self.give_up(conn, &error).await;
+                Err(error)
             }
-            // After a failed fsync the page cache may lie: stop, and recover from the log at the next start.
-            if matches!(error, StoreError::Io) {
-                shared.fatal.send_replace(true);
-                return false;
+            (Ok(()), _) => {
+                self.conn = Some(conn);
+                Ok(())
             }
-            true
+        }
+    }
+
+    /// Asks until the database answers: until then nothing of this writer is sure.
+    async fn was_committed(&mut self, id: CommitId) -> Result<bool, StoreError> {
+        tracing::warn!("the connection was lost in a commit: its outcome is looked up");
+        loop {
+            match self.look_up(id).await {
+                Ok(committed) => return Ok(committed),
+                Err(error) => tracing::warn!(%error, "the outcome of a commit is not known yet"),
+            }
+            tokio::select! {
+                () = self.shared.closing.cancelled() => return Err(StoreError::Stopping),
+                () = tokio::time::sleep(PATIENCE) => {}
+            }
+        }
+    }
+
+    async fn look_up(&mut self, id: CommitId) -> Result<bool, StoreError> {
+        let Some(mark) = &self.mark else { return Ok(false) };
+        let mut conn = self.database.writer().await?;
+        let committed = mark.stands(&mut conn, id).await?;
+        self.conn = Some(conn);
+        Ok(committed)
+    }
+
+    fn hand_over(&self, outbox: Vec<Committed>) {
+        if !outbox.is_empty() {
+            self.shared.news.tell();
+        }
+        for committed in outbox {
+            if matches!(committed, Committed::Connection(_)) {
+                self.shared.sync_wake.notify_one();
+            }
+            // The engine ends before the store does; then the next start finds the work in the database.
+            let _ = self.engine.send(committed);
         }
     }
 }

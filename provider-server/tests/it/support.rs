@@ -1,4 +1,6 @@
-//! What the tests share: a store in a folder of its own, a district with schools.
+//! What the tests share: a store with a database of its own, a district with schools.
+
+mod database;
 
 use std::sync::Arc;
 
@@ -10,24 +12,29 @@ use provider_server::{
     },
     sealing::{Keyring, SealingKey},
     store::{
-        Committed, Store, Tx,
+        Committed, Database, Store, StoreError, Tx,
+        copy::{self, Copied},
         keys::{self, KeyCache},
+        nodes::NodeId,
         sync,
     },
 };
 use rollcall_proto::id::{DistrictId, SchoolId};
 use tokio::sync::mpsc::UnboundedReceiver;
 
+pub use database::{TestDatabase, Upstream, on_postgres};
+
 /// The time at which every test starts, ms.
 pub const START_MS: i64 = 1_763_913_600_000;
 
-/// A store in a temporary folder, and what it hands to the engine.
+/// A store with a database of its own, and what it hands to the engine.
 pub struct TestStore {
     pub store: Store,
     pub committed: UnboundedReceiver<Committed>,
     pub clock: ManualClock,
     pub entropy: Entropy,
-    folder: tempfile::TempDir,
+    pub database: Arc<TestDatabase>,
+    node: NodeId,
     keyring: Keyring,
     time: Arc<dyn Clock>,
 }
@@ -37,42 +44,89 @@ impl TestStore {
     pub async fn new() -> Self {
         let entropy = Entropy::seeded(7);
         let keyring = Keyring::new(vec![SealingKey::generate(START_MS, &entropy)]);
-        let folder = tempfile::tempdir().expect("a temporary folder");
         let clock = ManualClock::at(START_MS);
-        Self::open(folder, keyring, Arc::new(clock.clone()), clock, entropy).await
+        Self::open(Arc::new(TestDatabase::new()), [0; 16], keyring, Arc::new(clock.clone()), clock, entropy).await
     }
 
     /// A new, empty store that goes by the machine's clock.
     pub async fn in_real_time() -> Self {
         let entropy = Entropy::seeded(7);
         let keyring = Keyring::new(vec![SealingKey::generate(START_MS, &entropy)]);
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        Self::open(folder, keyring, Arc::new(SystemClock), ManualClock::at(START_MS), entropy).await
+        Self::open(
+            Arc::new(TestDatabase::new()),
+            [0; 16],
+            keyring,
+            Arc::new(SystemClock),
+            ManualClock::at(START_MS),
+            entropy,
+        )
+        .await
+    }
+
+    /// A store on this database, new and empty.
+    pub async fn on(database: TestDatabase) -> Self {
+        let entropy = Entropy::seeded(7);
+        let keyring = Keyring::new(vec![SealingKey::generate(START_MS, &entropy)]);
+        let clock = ManualClock::at(START_MS);
+        Self::open(Arc::new(database), [0; 16], keyring, Arc::new(clock.clone()), clock, entropy).await
+    }
+
+    /// Closes the store, copies everything to an empty database, and opens that.
+    pub async fn moved_to(self, database: TestDatabase) -> (Self, Copied) {
+        let Self { store, database: from, node, keyring, clock, entropy, time, .. } = self;
+        store.close().await;
+        let source = Database::open(&from.url).await.expect("the source");
+        let target = Database::open(&database.url).await.expect("the target");
+        let copied = copy::copy(&source, &target, |_, _| ()).await.unwrap_or_else(|error| panic!("{error}"));
+        source.close().await;
+        target.close().await;
+        (Self::open(Arc::new(database), node, keyring, time, clock, entropy).await, copied)
+    }
+
+    /// Closes the store; answers why it does not open again.
+    pub async fn try_reopen(self) -> Result<Store, StoreError> {
+        let Self { store, database, node, keyring, entropy, time, .. } = self;
+        store.close().await;
+        Store::open(&database.url, node, keyring, time, entropy).await.map(|(store, _)| store)
     }
 
     async fn open(
-        folder: tempfile::TempDir,
+        database: Arc<TestDatabase>,
+        node: NodeId,
         keyring: Keyring,
         time: Arc<dyn Clock>,
         clock: ManualClock,
         entropy: Entropy,
     ) -> Self {
-        let path = folder.path().join("rollcall.db");
-        let (store, committed) =
-            Store::open(&path, keyring.clone(), time.clone(), entropy.clone()).await.expect("the store opens");
-        Self { store, committed, clock, entropy, folder, keyring, time }
+        let (store, committed) = Store::open(&database.url, node, keyring.clone(), time.clone(), entropy.clone())
+            .await
+            .expect("the store opens");
+        Self { store, committed, clock, entropy, database, node, keyring, time }
     }
 
-    /// Closes the store and opens its files again.
+    /// Another server on the same database; `number` tells it from the first.
+    pub async fn beside(&self, number: u64) -> Self {
+        let (database, keyring, time) = (self.database.clone(), self.keyring.clone(), self.time.clone());
+        let node = [number as u8; 16];
+        Self::open(database, node, keyring, time, self.clock.clone(), Entropy::seeded(7 + number)).await
+    }
+
+    /// Writes its keys for a program that is to open the same database.
+    pub fn write_keys(&self, path: &std::path::Path) {
+        let key = self.keyring.current();
+        provider_server::key_file::write(path, std::slice::from_ref(key)).expect("written");
+    }
+
+    /// Closes the store and opens its database again.
     pub async fn reopen(self) -> Self {
-        let Self { store, folder, keyring, clock, entropy, time, .. } = self;
+        let Self { store, database, node, keyring, clock, entropy, time, .. } = self;
         store.close().await;
-        Self::open(folder, keyring, time, clock, entropy).await
+        Self::open(database, node, keyring, time, clock, entropy).await
     }
 
-    /// The folder with the database files.
+    /// The folder of this test, with the files of an embedded database.
     pub fn folder(&self) -> &std::path::Path {
-        self.folder.path()
+        self.database.folder.path()
     }
 
     /// A district with schools of these sourcedIds, none of them connected.
@@ -108,9 +162,10 @@ impl TestStore {
         std::iter::from_fn(|| self.committed.try_recv().ok()).collect()
     }
 
-    /// All rows of a query as texts, for assertions.
+    /// All rows of a query as texts, for assertions. `hex(column)` is understood by both databases.
     pub async fn texts(&self, sql: &'static str) -> Vec<String> {
-        let rows = self.store.reader().await.expect("a reader").query(sql, vec![]).await.expect("a query");
+        let sql = database::translated(sql, self.store.database().is_shared());
+        let rows = self.store.reader().await.expect("a reader").query(&sql, vec![]).await.expect("a query");
         rows.into_iter().map(|mut row| row.take::<String>(0).expect("a text")).collect()
     }
 }

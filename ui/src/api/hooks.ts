@@ -39,7 +39,13 @@ export function usePages<M extends Method>(
   {
     keep = false,
     ...options
-  }: { enabled?: boolean /** Shows what was read until another request has answered. */; keep?: boolean } = {},
+  }: {
+    enabled?: boolean;
+    /** In ms. */
+    refetchInterval?: number;
+    /** Shows what was read until another request has answered. */
+    keep?: boolean;
+  } = {},
 ) {
   const host = useHost();
   return useInfiniteQuery<ResponseOf<M>, ShellFailure, { pages: ResponseOf<M>[] }, unknown[], string>({

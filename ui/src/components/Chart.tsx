@@ -74,11 +74,11 @@ export function Chart(props: ChartProps) {
         </span>
         <Button
           size="small"
-          aria-label={`${asTable ? t("chart.asChart") : t("chart.asTable")}: ${label}`}
+          aria-label={`${asTable ? t("plot.asChart") : t("plot.asTable")}: ${label}`}
           icon={asTable ? <ChartColumn size={14} aria-hidden /> : <Table2 size={14} aria-hidden />}
           onClick={() => setAsTable(!asTable)}
         >
-          {asTable ? t("chart.asChart") : t("chart.asTable")}
+          {asTable ? t("plot.asChart") : t("plot.asTable")}
         </Button>
       </figcaption>
       {asTable ? (
@@ -88,7 +88,7 @@ export function Chart(props: ChartProps) {
             <thead className="sticky top-0 bg-surface-2 text-label text-text-2">
               <tr>
                 <th scope="col" className="px-2 py-1.5 font-medium">
-                  {axis.kind === "names" ? axis.title : t("chart.from")}
+                  {axis.kind === "names" ? axis.title : t("plot.from")}
                 </th>
                 {series.map(({ name }) => (
                   <th key={name} scope="col" className="px-2 py-1.5 text-right font-medium">

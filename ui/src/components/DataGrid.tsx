@@ -29,7 +29,7 @@ interface DataGridProps<T> {
   rows: readonly T[];
   rowKey: (row: T) => string;
   columns: Column<T>[];
-  /** Rows in all, where more exist than are loaded; -1: unknown. */
+  /** Rows in all with the header, where more exist than are loaded; -1: unknown. */
   totalRows?: number;
   onOpen?: (row: T) => void;
   /** The row whose details are shown. */

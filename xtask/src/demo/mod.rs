@@ -62,6 +62,9 @@ pub struct Demo {
     /// How often
     #[arg(long, value_name = "N", default_value_t = 3, requires = "kill", value_parser = clap::value_parser!(u32).range(1..=1_000))]
     kills: u32,
+    /// An empty PostgreSQL database for the provider, postgres://… [default: the embedded database]
+    #[arg(long, value_name = "URL")]
+    database_url: Option<String>,
     /// Opens no desktop windows
     #[arg(long)]
     no_windows: bool,
@@ -99,9 +102,15 @@ impl Scene {
 }
 
 impl Demo {
+    /// The same on PostgreSQL.
+    pub fn on(self, database_url: String) -> Self {
+        Self { database_url: Some(database_url), ..self }
+    }
+
     /// A small one for `cargo xtask test`.
     pub fn small(kill: Option<Victim>) -> Self {
         Self {
+            database_url: None,
             exit: true,
             roster: None,
             then: None,
@@ -182,7 +191,7 @@ impl Demo {
             roster::RosterFile::choose(self.roster.as_deref(), self.students, self.schools, self.seed, folder)?;
         progress.step(format!("data and logs in {}", folder.display()));
 
-        let provider = Arc::new(Provider::start(binaries, folder).await?);
+        let provider = Arc::new(Provider::start_on(self.database_url.as_deref(), binaries, folder).await?);
         progress.step(format!("provider at {} (pin {})", provider.server, provider.pin));
         let admin = claim(&provider, folder).await?;
         let mut killer = Killer::new(self.kill, self.kills, self.seed, provider.clone(), progress.clone());

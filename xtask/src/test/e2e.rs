@@ -12,6 +12,7 @@ use super::{
 use crate::{
     build::{self, Binaries, Profile},
     demo::{Demo, Victim},
+    postgres::Postgres,
     progress::Progress,
 };
 
@@ -21,13 +22,15 @@ const FLOW_TIMEOUT: Duration = Duration::from_secs(10 * 60);
 #[derive(Clone, Copy)]
 enum Flow {
     Demo(Option<Victim>),
+    Postgres,
     Receiver(Language),
 }
 
-const FLOWS: [(&str, Flow); 5] = [
+const FLOWS: [(&str, Flow); 6] = [
     ("the demo ends with equal rosters", Flow::Demo(None)),
     ("the provider is killed under load, and the rosters are equal", Flow::Demo(Some(Victim::Provider))),
     ("a receiver is killed under load, and the rosters are equal", Flow::Demo(Some(Victim::School))),
+    ("the provider on PostgreSQL is killed under load, and the rosters are equal", Flow::Postgres),
     ("a school's own receiver in Python, on the published library", Flow::Receiver(Language::Python)),
     ("a school's own receiver in JavaScript, on the published library", Flow::Receiver(Language::JavaScript)),
 ];
@@ -72,12 +75,22 @@ impl Flow {
     /// Answers why it was not tried, where it was not.
     async fn run(self, binaries: &Binaries) -> Result<Option<String>> {
         match self {
-            Self::Demo(kill) => match Demo::small(kill).story(binaries, None, &Arc::new(Progress::new())).await? {
-                Some(true) => Ok(None),
-                Some(false) => bail!("not all rosters are equal"),
-                None => Ok(Some("interrupted".into())),
-            },
+            Self::Demo(kill) => tell(Demo::small(kill), binaries).await,
+            Self::Postgres => {
+                let server = Postgres::start().await?;
+                let told = tell(Demo::small(Some(Victim::Provider)).on(server.url()), binaries).await;
+                server.stop().await?;
+                told
+            }
             Self::Receiver(language) => receivers::check(language, binaries).await,
         }
+    }
+}
+
+async fn tell(demo: Demo, binaries: &Binaries) -> Result<Option<String>> {
+    match demo.story(binaries, None, &Arc::new(Progress::new())).await? {
+        Some(true) => Ok(None),
+        Some(false) => bail!("not all rosters are equal"),
+        None => Ok(Some("interrupted".into())),
     }
 }

@@ -1,5 +1,6 @@
 //! `cargo xtask test`: everything that must hold before a change is merged, section by section.
 
+mod databases;
 mod desktop;
 mod e2e;
 mod receivers;
@@ -39,6 +40,8 @@ enum Section {
     Lint,
     /// cargo test: unit, property and integration tests
     Rust,
+    /// The provider's integration tests once more, on PostgreSQL
+    Postgres,
     /// The consoles' own checks
     Ui,
     /// The consoles' programs on real windows
@@ -69,7 +72,15 @@ impl Test {
             (Some(section), _) => vec![section],
             (None, Some(_)) => vec![Section::E2e],
             (None, None) => {
-                vec![Section::Fmt, Section::Rust, Section::Lint, Section::Ui, Section::Desktop, Section::E2e]
+                vec![
+                    Section::Fmt,
+                    Section::Rust,
+                    Section::Postgres,
+                    Section::Lint,
+                    Section::Ui,
+                    Section::Desktop,
+                    Section::E2e,
+                ]
             }
         };
         let mut done = Vec::new();
@@ -106,6 +117,7 @@ impl Test {
             }
             // The default members: the consoles need the built UI and a web view, and have a section of their own.
             Section::Rust => run(cargo(&["test", "--no-fail-fast"]), SECTION_TIMEOUT).await,
+            Section::Postgres => databases::check(SECTION_TIMEOUT).await,
             Section::Ui => ui::check(SECTION_TIMEOUT).await,
             Section::Desktop => desktop::check(SECTION_TIMEOUT).await,
             Section::E2e => e2e::check(self.flow).await,
@@ -119,6 +131,7 @@ impl Section {
             Self::Fmt => "fmt",
             Self::Lint => "lint",
             Self::Rust => "rust",
+            Self::Postgres => "postgres",
             Self::Ui => "ui",
             Self::Desktop => "desktop",
             Self::E2e => "e2e",
@@ -142,7 +155,7 @@ fn cargo(arguments: &[&str]) -> std::process::Command {
 }
 
 fn summarize(done: &[Done], took: Duration) -> ExitCode {
-    println!("\n{:7} {:8} {:>7} {:>7} {:>8} {:>9}", "", "result", "passed", "failed", "ignored", "time");
+    println!("\n{:8} {:8} {:>7} {:>7} {:>8} {:>9}", "", "result", "passed", "failed", "ignored", "time");
     let mut total = Counts::default();
     for Done { section, outcome, took } in done {
         let (result, counts, note) = match outcome {
@@ -157,7 +170,7 @@ fn summarize(done: &[Done], took: Duration) -> ExitCode {
         };
         total += counts;
         println!(
-            "{:7} {result:8} {:>7} {:>7} {:>8} {:>7.1} s  {note}",
+            "{:8} {result:8} {:>7} {:>7} {:>8} {:>7.1} s  {note}",
             section.name(),
             counts.passed,
             counts.failed,
@@ -166,7 +179,7 @@ fn summarize(done: &[Done], took: Duration) -> ExitCode {
         );
     }
     println!(
-        "{:7} {:8} {:>7} {:>7} {:>8} {:>7.1} s",
+        "{:8} {:8} {:>7} {:>7} {:>8} {:>7.1} s",
         "total",
         "",
         total.passed,

@@ -95,17 +95,22 @@ async fn follow(child: &mut Child, counts: &mut Counts) -> std::io::Result<ExitS
     child.wait().await
 }
 
-/// What a line such as `test result: ok. 12 passed; 0 failed; 1 ignored; …` counts; zeros for any other line.
+/// What a line of cargo's (`test result: ok. 12 passed; 0 failed; 1 ignored; …`) or of vitest's
+/// (`Tests  1 failed | 5 passed | 2 skipped (8)`) counts; zeros for any other line.
 fn counted(line: &str) -> Counts {
-    let Some((_, figures)) = line.trim_start().strip_prefix("test result: ").and_then(|rest| rest.split_once(". "))
-    else {
-        return Counts::default();
+    let line = line.trim_start();
+    let (figures, between) = match line.strip_prefix("test result: ").and_then(|rest| rest.split_once(". ")) {
+        Some((_, figures)) => (figures, "; "),
+        None => match line.strip_prefix("Tests  ") {
+            Some(figures) => (figures.split(" (").next().unwrap_or_default(), " | "),
+            None => return Counts::default(),
+        },
     };
     let figure = |what: &str| {
-        let found = figures.split("; ").find_map(|figure| figure.trim().strip_suffix(what));
+        let found = figures.split(between).find_map(|figure| figure.trim().strip_suffix(what));
         found.and_then(|number| number.trim().parse().ok()).unwrap_or(0)
     };
-    Counts { passed: figure("passed"), failed: figure("failed"), ignored: figure("ignored") }
+    Counts { passed: figure("passed"), failed: figure("failed"), ignored: figure("ignored") + figure("skipped") }
 }
 
 /// A process group that ends when this is dropped, as on Ctrl-C.
@@ -136,12 +141,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn results_of_cargo_test_are_counted() {
+    fn results_are_counted() {
         let ok = "test result: ok. 12 passed; 0 failed; 1 ignored; 0 measured; 3 filtered out; finished in 0.01s";
         assert_eq!(counted(ok), Counts { passed: 12, failed: 0, ignored: 1 });
         let failed = "test result: FAILED. 3 passed; 2 failed; 0 ignored; 0 measured; 0 filtered out";
         assert_eq!(counted(failed), Counts { passed: 3, failed: 2, ignored: 0 });
-        for other in ["", "test store::works ... ok", "running 3 tests", "test result: ok"] {
+        let vitest = "      Tests  1 failed | 5 passed | 2 skipped (8)";
+        assert_eq!(counted(vitest), Counts { passed: 5, failed: 1, ignored: 2 });
+        assert_eq!(counted(" Tests  7 passed (7)"), Counts { passed: 7, failed: 0, ignored: 0 });
+        for other in ["", "Tests", "test store::works ... ok", "running 3 tests", "test result: ok"] {
             assert_eq!(counted(other), Counts::default(), "{other}");
         }
     }

@@ -24,6 +24,7 @@ const BATCH: i64 = 500;
 
 /// Applies the next rows; answers whether there may be more.
 pub async fn apply_batch(tx: &mut Tx<'_>, run: Run, birth_date: bool) -> Result<bool, StoreError> {
+    tx.lock_run(run.id).await?;
     let sql = "SELECT apply_cursor FROM import_runs WHERE run_id = $1 AND state = $2";
     let row = tx.conn.query_optional(sql, vec![run.id.into(), RunState::Applying.as_str().into()]).await?;
     let Some(mut row) = row else { return Ok(false) };
@@ -57,6 +58,7 @@ async fn create_schools(tx: &mut Tx<'_>, run: &Run, rows: Vec<StagedRow>) -> Res
 }
 
 async fn apply_students(tx: &mut Tx<'_>, run: &Run, rows: Vec<StagedRow>, birth_date: bool) -> Result<u64, StoreError> {
+    tx.lock_students(run.district, rows.iter().map(|row| row.sourced_id.as_str())).await?;
     let known = staging::students(tx.conn, run.district, rows.iter().map(|row| row.sourced_id.as_str())).await?;
     let mut requests: Vec<ChangeRequest> = Vec::with_capacity(rows.len());
     for row in rows {

@@ -25,18 +25,31 @@ pub async fn begin(tx: &mut Tx<'_>, run: &Run, actor: &str) -> Result<(), StoreE
     if run.finished_ms.is_none_or(|finished_ms| finished_ms + UNDO_MS < tx.now_ms) {
         return Err(Refusal::precondition("the run was applied more than 24 h ago: it is not undone any more").into());
     }
+    tx.lock_district(run.district).await?;
     check_free(tx.conn, run.district).await?;
-    let sql = "UPDATE import_runs SET state = 'undoing', phase = 'undoing', applied = 0, finished_ms = NULL
+    let sql =
+        "UPDATE import_runs SET state = 'undoing', phase = 'undoing', applied = 0, finished_ms = NULL, node_id = $3
                WHERE run_id = $1 AND state = $2";
-    if tx.conn.execute(sql, vec![run.id.into(), run.state.as_str().into()]).await? == 0 {
+    let values = vec![run.id.into(), run.state.as_str().into(), (&tx.shared.node).into()];
+    if tx.conn.execute(sql, values).await? == 0 {
         return Err(Refusal::precondition("the run moved on: look at it again").into());
     }
     keep(tx, run.district, actor, "import.undone", run.id, String::new()).await
 }
 
+async fn lock_batch(tx: &mut Tx<'_>, run: &Run) -> Result<(), StoreError> {
+    tx.lock_run(run.id).await?;
+    let sql = "SELECT s.sourced_id FROM import_changes c JOIN students s ON s.student_id = c.student_id
+               WHERE c.run_id = $1 ORDER BY c.student_id LIMIT $2";
+    let rows = tx.conn.query(sql, vec![run.id.into(), BATCH.into()]).await?;
+    let sourced_ids = rows.into_iter().map(|mut row| row.take(0)).collect::<Result<Vec<String>, _>>()?;
+    tx.lock_students(run.district, sourced_ids.iter().map(String::as_str)).await
+}
+
 /// Takes the next students back; answers whether there may be more. What is done is forgotten with it, so that a kill
 /// resumes.
 pub async fn undo_batch(tx: &mut Tx<'_>, run: Run) -> Result<bool, StoreError> {
+    lock_batch(tx, &run).await?;
     let sql = "SELECT c.student_id, c.version_before, c.version_after, s.sourced_id, s.version, v.status, v.doc
                FROM import_changes c JOIN students s ON s.student_id = c.student_id
                LEFT JOIN student_versions v ON v.student_id = c.student_id AND v.version = c.version_before

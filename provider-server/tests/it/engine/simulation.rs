@@ -369,8 +369,9 @@ impl World {
             })
             .collect();
         let at_end = deliveries.len() < request.limit as usize;
+        let head = school.rows.last_key_value().map_or(0, |(sequence, _)| *sequence);
         let reached = deliveries.last().map_or(request.from, |last| last.delivery.sequence + 1);
-        OpenPage { deliveries, reached, at_end }
+        OpenPage { deliveries, reached, at_end, head }
     }
 
     /// As the real one: guarded, and gap-free in the log.

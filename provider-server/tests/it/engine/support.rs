@@ -19,7 +19,7 @@ use provider_server::{
         counters::Counters,
         dial::{Dialer, SystemResolver},
         egress::Policy,
-        run::Engine,
+        run::{Engine, LEASE},
         scheduler::Limits,
         tester::Tester,
     },
@@ -36,7 +36,11 @@ use rollcall_proto::{
     id::{DistrictId, SchoolId, SecretId},
     webhook::signature::SigningSecret,
 };
-use tokio::{net::TcpListener, sync::Notify, task::JoinHandle};
+use tokio::{
+    net::TcpListener,
+    sync::{Notify, Semaphore},
+    task::JoinHandle,
+};
 use tokio_util::sync::CancellationToken;
 
 use crate::support::{START_MS, TestStore, origin, put, request};
@@ -95,6 +99,28 @@ impl Receiver {
     /// Answers 204 to everything.
     pub async fn accepting() -> Self {
         Self::start(|_, _| StatusCode::NO_CONTENT.into_response()).await
+    }
+
+    /// Keeps the first request waiting for a permit, and answers 204 to all.
+    pub async fn hanging(permits: &'static Semaphore) -> Self {
+        let inner = Arc::new(Inner {
+            got: Mutex::default(),
+            script: Mutex::new(Arc::new(|_, _| StatusCode::NO_CONTENT.into_response())),
+            came: Notify::new(),
+        });
+        let hanging = move |State(inner): State<Arc<Inner>>, headers: HeaderMap, body: Bytes| async move {
+            let is_first = inner.got.lock().expect("not poisoned").is_empty();
+            let response = answer(State(inner), headers, body).await;
+            if is_first {
+                permits.acquire().await.expect("never closed").forget();
+            }
+            response
+        };
+        let router = Router::new().fallback(hanging).with_state(inner.clone());
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let address = listener.local_addr().expect("bound");
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        Self { address, inner }
     }
 
     /// Answers by another script from now on.
@@ -161,6 +187,8 @@ pub struct Rig {
     pub district: DistrictId,
     pub schools: Vec<SchoolId>,
     pub queue: ChangeQueue,
+    /// How long its lanes are left to it.
+    pub lease: Duration,
     names: Vec<String>,
     engine: Option<(JoinHandle<()>, CancellationToken)>,
 }
@@ -173,7 +201,15 @@ impl Rig {
         let borrowed: Vec<&str> = names.iter().map(String::as_str).collect();
         let (district, schools) = test.district(&borrowed).await;
         let queue = ChangeQueue::start(test.store.clone());
-        Self { test, district, schools, queue, names, engine: None }
+        Self { test, district, schools, queue, lease: LEASE, names, engine: None }
+    }
+
+    /// Another server on the same database.
+    pub async fn beside(&self, number: u64) -> Self {
+        let test = self.test.beside(number).await;
+        let queue = ChangeQueue::start(test.store.clone());
+        let (schools, names) = (self.schools.clone(), self.names.clone());
+        Self { test, district: self.district, schools, queue, lease: self.lease, names, engine: None }
     }
 
     /// Connects a school to an address. Answers its secret.
@@ -285,7 +321,7 @@ impl Rig {
         let (_, empty) = tokio::sync::mpsc::unbounded_channel();
         let committed = std::mem::replace(&mut self.test.committed, empty);
         let counters = Counters::register(&Metrics::default());
-        let engine = Engine::new(self.test.store.clone(), self.client(), limits, counters);
+        let engine = Engine::new(self.test.store.clone(), self.client(), limits, counters).with_lease(self.lease);
         let stopping = CancellationToken::new();
         let running = tokio::spawn(engine.run(committed, stopping.clone()));
         self.engine = Some((running, stopping));
@@ -322,10 +358,17 @@ impl Rig {
             running.abort();
             let _ = running.await;
         }
-        let Self { test, district, schools, names, .. } = self;
+        let Self { test, district, schools, lease, names, .. } = self;
         let test = test.reopen().await;
         let queue = ChangeQueue::start(test.store.clone());
-        Self { test, district, schools, queue, names, engine: None }
+        Self { test, district, schools, queue, lease, names, engine: None }
+    }
+
+    /// Ends the machine where it stands, as a kill does; the store stays.
+    pub async fn kill(&mut self) {
+        let (running, _) = self.engine.take().expect("runs");
+        running.abort();
+        let _ = running.await;
     }
 
     /// Waits until a query answers these texts.

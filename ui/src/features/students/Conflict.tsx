@@ -4,8 +4,8 @@ import { useTranslation } from "react-i18next";
 import { StatusPill } from "@/components/StatusPill";
 import type { School } from "@/gen/rollcall/provider/v1/school";
 import type { Student } from "@/gen/rollcall/provider/v1/student";
-import { conflicts, type Field, fieldText } from "./student";
-import { useEnrollmentText } from "./useEnrollmentText";
+import { conflicts, type Field } from "./student";
+import { useFieldText } from "./useFieldText";
 
 /** Somebody else saved meanwhile: what they wrote beside what I wrote, with a choice per field. */
 export function Conflict({
@@ -25,7 +25,7 @@ export function Conflict({
 }) {
   const { t } = useTranslation("students");
   const { t: common } = useTranslation();
-  const enrollment = useEnrollmentText(schools);
+  const fieldText = useFieldText(schools);
   const cancel = useRef<HTMLButtonElement>(null);
   const rows = conflicts(base, mine, theirs);
   const [fromMine, setFromMine] = useState(
@@ -74,7 +74,7 @@ export function Conflict({
         <tbody>
           {rows.map(({ field, changedBy }) => {
             const name = t(`field.${field}`);
-            const text = (student: Student) => fieldText(student, field, enrollment) || "–";
+            const text = (student: Student) => fieldText(student, field) || "–";
             const option = (side: "mine" | "theirs", student: Student) => (
               <td className="py-1.5 pr-3">
                 <Radio

@@ -86,7 +86,7 @@ export function Details({ district, schools, student, isNew = false, onDirty, on
         />
       ) : (
         mayEdit && (
-          <div className="sticky bottom-0 -mx-6 flex justify-end gap-2 border-0 border-t border-solid border-hairline bg-surface px-6 py-3">
+          <div className="sticky -bottom-6 z-10 -mx-6 -mb-6 flex justify-end gap-2 border-0 border-t border-solid border-hairline bg-surface px-6 py-3">
             <Button disabled={!dirty} onClick={() => start(student)}>
               {t("act.revert")}
             </Button>

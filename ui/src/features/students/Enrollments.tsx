@@ -9,7 +9,7 @@ export function Enrollments({ schools }: { schools: School[] }) {
   const options = schools.map(({ sourcedId, name }) => ({ value: sourcedId, label: name }));
   return (
     <fieldset className="m-0 mb-4 min-w-0 border-0 p-0">
-      <legend className="mb-1 text-text-2">{t("field.schoolEnrollments")}</legend>
+      <legend className="mb-1 border-0 p-0 text-body text-text-2">{t("field.schoolEnrollments")}</legend>
       <Form.List name="schoolEnrollments">
         {(fields, { add, remove }, { errors }) => (
           <div className="flex flex-col gap-2">

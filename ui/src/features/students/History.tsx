@@ -5,8 +5,8 @@ import { Loaded } from "@/components/states";
 import { Time } from "@/components/time";
 import type { School } from "@/gen/rollcall/provider/v1/school";
 import type { Student, StudentVersion } from "@/gen/rollcall/provider/v1/student";
-import { differing, FIELDS, type Field, fieldText, PERSONAL } from "./student";
-import { useEnrollmentText } from "./useEnrollmentText";
+import { differing, FIELDS, type Field, PERSONAL } from "./student";
+import { useFieldText } from "./useFieldText";
 
 /** Every version of a student, newest first, with what each changed and the values before. */
 export function History({ district, sourcedId, schools }: { district: string; sourcedId: string; schools: School[] }) {
@@ -32,13 +32,9 @@ export function History({ district, sourcedId, schools }: { district: string; so
 
 function Version({ version, before, schools }: { version: StudentVersion; before?: Student; schools: School[] }) {
   const { t } = useTranslation("students");
-  const enrollment = useEnrollmentText(schools);
+  const text = useFieldText(schools);
   const { student, actor, at } = version;
   if (!student) return null;
-  const text = (of: Student, field: Field) => {
-    const value = fieldText(of, field, enrollment);
-    return field === "status" ? t(value === "STUDENT_STATUS_TOBEDELETED" ? "status.deleted" : "status.active") : value;
-  };
   const shown = before ? differing(before, student) : FIELDS.filter((field) => text(student, field) !== "");
   const cell = (field: Field, value: string) => {
     if (value === "") return <span className="text-text-3">–</span>;

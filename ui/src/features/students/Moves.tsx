@@ -9,7 +9,7 @@ import { useMay } from "@/shell/session";
 import { Plan } from "./Plan";
 import { activeAt, isDeleted } from "./student";
 import { useDryRun } from "./useDryRun";
-import { useEnrollmentText } from "./useEnrollmentText";
+import { useEnrollmentText } from "./useFieldText";
 
 type Kind = "enroll" | "withdraw" | "transfer";
 

@@ -18,22 +18,22 @@ export function Removal({ district, student, onErased }: { district: string; stu
   const put = useAct("StudentService/PutStudent", ["StudentService"]);
   const erase = useAct("StudentService/EraseStudent", ["StudentService/ListStudents"]);
   const { sourcedId } = student;
+  // By the promise: another student may be open by the time somebody takes it back.
   const restore = (record: Student) =>
-    put.mutate(
-      {
+    put
+      .mutateAsync({
         district,
         student: { ...record, status: "STUDENT_STATUS_ACTIVE" },
         idempotencyKey: crypto.randomUUID(),
         dryRun: false,
-      },
-      { onSuccess: ({ events }) => tell.done(t("restored", { count: events })), onError: tell.failed },
-    );
+      })
+      .then(({ events }) => tell.done(t("restored", { count: events })), tell.failed);
   const markNow = () =>
     mark.mutate(
       { district, sourcedId, idempotencyKey: crypto.randomUUID(), dryRun: false },
       {
         onSuccess: ({ student: marked, events }) =>
-          undoable(t("marked", { sourcedId, count: events }), () => marked && restore(marked)),
+          undoable(t("marked", { sourcedId, count: events }), () => void (marked && restore(marked))),
         onError: tell.failed,
       },
     );
@@ -56,7 +56,7 @@ export function Removal({ district, student, onErased }: { district: string; stu
         menu={{
           items: [
             isDeleted(student)
-              ? { key: "restore", label: t("act.restore"), onClick: () => restore(student) }
+              ? { key: "restore", label: t("act.restore"), onClick: () => void restore(student) }
               : { key: "mark", label: t("act.mark"), onClick: markNow },
             { key: "erase", danger: true, label: t("act.erase"), onClick: () => setErasing(true) },
           ],

@@ -24,7 +24,7 @@ export function useColumns(nameOf: (sourcedId: string) => string): Column<Studen
       sortable: true,
       cell: (student) => <Name used={student.preferredGivenName} legal={student.givenName} />,
     },
-    { id: "grade", header: t("field.grades"), width: "64px", cell: ({ grades }) => grades.join(", ") },
+    { id: "grade", header: t("field.grades"), width: "76px", cell: ({ grades }) => grades.join(", ") },
     {
       id: "schools",
       header: t("column.schools"),
@@ -61,7 +61,7 @@ export function useColumns(nameOf: (sourcedId: string) => string): Column<Studen
     {
       id: "changed",
       header: t("column.changed"),
-      width: "160px",
+      width: "170px",
       sortable: true,
       cell: ({ dateLastModified }) => <Time at={dateLastModified} />,
     },

@@ -83,7 +83,7 @@ function toEnrollment({ schoolSourcedId, roleType, beginDate, endDate, exitReaso
   };
 }
 
-/** How a field's values are compared and shown. `enrollment` words one enrollment. */
+/** How a field's values are compared. `enrollment` words one enrollment. */
 export function fieldText(student: Student, field: Field, enrollment: (one: SchoolEnrollment) => string): string {
   const value = student[field];
   if (field === "schoolEnrollments") return student.schoolEnrollments.map(enrollment).join("\n");

@@ -7,6 +7,7 @@ import type { GridHandle } from "@/components/DataGrid";
 import { LinkStatus, Sheet, useWindowKeys, ZoneSwitch } from "@/components/frame";
 import { StaleBanner } from "@/components/states";
 import type { Attempt } from "@/gen/rollcall/provider/v1/log";
+import { useLeftLogFilter } from "@/shell/logPlace";
 import { usePreferences } from "@/theme/preferences";
 import { ExportMenu } from "./acts/ExportMenu";
 import { ReplayDialog } from "./acts/ReplayDialog";
@@ -42,6 +43,7 @@ export default function WebhookLog() {
   const { school: id } = useParams({ strict: false }) as { school: string };
   const search = useSearch({ strict: false });
   const [filter, setFilter] = useState<LogFilter>(() => beginning(search));
+  useLeftLogFilter(id, (left) => setFilter(beginning({ filter: left })));
   const [open, setOpen] = useState<Attempt | null>(null);
   const [replaying, setReplaying] = useState(false);
   const [sheet, setSheet] = useState(false);

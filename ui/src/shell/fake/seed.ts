@@ -47,7 +47,7 @@ const NAMES: [name: string, state: ConnectionState][] = [
   ["Hillcrest Elementary", "CONNECTION_STATE_HELD"],
   ["Jefferson Magnet", "CONNECTION_STATE_ENROLLING"],
   ["Bayview High School", "CONNECTION_STATE_ACTIVE"],
-  ["Harbor Middle School", "CONNECTION_STATE_REVOKED"],
+  ["Harbor Middle School", "CONNECTION_STATE_COMPROMISED"],
   ["Lighthouse Elementary", "CONNECTION_STATE_NOT_CONNECTED"],
 ];
 
