@@ -10,6 +10,7 @@ mod progress;
 mod provider;
 mod receiver;
 mod setup;
+mod soak;
 mod test;
 
 use std::process::ExitCode;
@@ -26,6 +27,7 @@ use clap::Parser;
   cargo xtask test --only rust
   cargo xtask demo
   cargo xtask bench --row 1 --json bench.json
+  cargo xtask soak --kills 1000 --seed 7
   cargo xtask demo --exit --students 20000 --kill provider --kills 5"
 )]
 enum Task {
@@ -36,6 +38,8 @@ enum Task {
     /// Where the bench's messages end
     #[command(hide = true)]
     Sink(bench::sink::SinkProcess),
+    /// Kills the programs again and again under load, and judges with a ledger of its own
+    Soak(soak::Soak),
     /// Sets up what tests need, then checks everything: formatting, lints, tests, end-to-end flows
     Test(test::Test),
 }
@@ -54,6 +58,7 @@ fn main() -> ExitCode {
             Task::Demo(demo) => demo.run().await,
             Task::Bench(bench) => bench.run().await,
             Task::Sink(sink) => sink.run().await,
+            Task::Soak(soak) => soak.run().await,
             Task::Test(test) => test.run().await,
         }
     });

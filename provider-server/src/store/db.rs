@@ -11,6 +11,7 @@ use sqlx::{
 };
 
 use super::StoreError;
+use crate::crash;
 
 /// Rows per statement of a multi-row insert or list: a few fixed sizes, so that the statement cache holds.
 const BATCH_SIZES: [usize; 5] = [256, 64, 16, 4, 1];
@@ -419,6 +420,7 @@ impl Conn {
 
 async fn migrate(pool: &SqlitePool) -> Result<(), StoreError> {
     static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("./migrations");
+    crash::point("migrate");
     MIGRATIONS.run(pool).await.map_err(|error| match error {
         sqlx::migrate::MigrateError::VersionMissing(version) => StoreError::Newer(version),
         sqlx::migrate::MigrateError::VersionMismatch(version) => StoreError::Newer(version),

@@ -6,7 +6,7 @@ use std::{future::Future, pin::Pin, sync::Arc};
 use tokio::sync::{mpsc, oneshot};
 
 use super::{Shared, StoreError, db::Conn};
-use crate::model::delivery::NewDelivery;
+use crate::{crash, model::delivery::NewDelivery};
 use rollcall_proto::id::SchoolId;
 
 /// Jobs that may wait for the writer; more wait in their callers.
@@ -166,12 +166,16 @@ async fn commit_group(
     }
     let outbox = std::mem::take(&mut tx.outbox);
     let result = match failed {
-        None => tx.conn.commit().await,
+        None => {
+            crash::point("before-commit");
+            tx.conn.commit().await
+        }
         Some(error) => Err(error),
     };
     waiting.clear();
     match result {
         Ok(()) => {
+            crash::point("after-commit");
             for committed in outbox {
                 if matches!(committed, Committed::Connection(_)) {
                     shared.sync_wake.notify_one();

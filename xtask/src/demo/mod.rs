@@ -26,8 +26,13 @@ use crate::{
     setup,
 };
 
-pub use self::schools::connect;
-use self::{schools::DemoSchool, trouble::Killer, workspace::Workspace};
+use self::trouble::Killer;
+pub use self::{
+    roster::{RosterFile, import, summary},
+    schools::{DemoSchool, connect, enroll_all, issue_code},
+    settle::until_delivered,
+    workspace::Workspace,
+};
 
 /// Schools of a generated roster.
 const SCHOOLS: u32 = 4;

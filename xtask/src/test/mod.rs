@@ -68,7 +68,9 @@ impl Test {
         let sections = match (self.only, self.flow) {
             (Some(section), _) => vec![section],
             (None, Some(_)) => vec![Section::E2e],
-            (None, None) => vec![Section::Fmt, Section::Rust, Section::Lint, Section::Ui, Section::Desktop, Section::E2e],
+            (None, None) => {
+                vec![Section::Fmt, Section::Rust, Section::Lint, Section::Ui, Section::Desktop, Section::E2e]
+            }
         };
         let mut done = Vec::new();
         for section in sections {
