@@ -38,6 +38,7 @@ fn main() -> io::Result<()> {
             ".rollcall.provider.v1.LoginRequest",
             ".rollcall.provider.v1.SessionGrant",
             ".rollcall.provider.v1.CreateStaffRequest",
+            ".rollcall.provider.v1.UpdateStaffRequest",
             ".rollcall.provider.v1.IssueCodeResponse",
             ".rollcall.provider.v1.ShowSecretOnceResponse",
             ".rollcall.provider.v1.RotateSecretResponse",

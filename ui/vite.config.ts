@@ -1,9 +1,13 @@
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import tailwindcss from "@tailwindcss/vite";
 import react from "@vitejs/plugin-react";
 import { defineConfig } from "vitest/config";
 
 const ui = import.meta.dirname;
+/** The workspace's version, one for the servers, the programs and these pages. */
+const version = /^version = "(.+)"$/m.exec(readFileSync(join(ui, "../Cargo.toml"), "utf8"))?.[1];
+const define = { __ROLLCALL_VERSION__: JSON.stringify(version) };
 
 /**
  * Each console is an entry of its own: `--mode provider` or `--mode school`. `--mode provider-fake` and `school-fake` are
@@ -18,6 +22,7 @@ export default defineConfig(({ mode }) => {
   if (mode === "test") {
     return {
       plugins: [react()],
+      define,
       resolve: { alias },
       test: {
         environment: "jsdom",
@@ -32,6 +37,7 @@ export default defineConfig(({ mode }) => {
     root: join(ui, "apps", app),
     base: "./",
     plugins: [react(), tailwindcss()],
+    define,
     resolve: { alias },
     build: {
       outDir: join(ui, fake ? "dist-fake" : "dist", app),

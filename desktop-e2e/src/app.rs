@@ -117,6 +117,33 @@ impl App {
         Ok(page.json().as_str().unwrap_or_default().contains(text))
     }
 
+    /// The current window's page, as a PNG file.
+    pub async fn picture(&self, file: &Path) -> Result<()> {
+        Ok(self.driver.screenshot(file).await?)
+    }
+
+    /// Waits until the current page shows its screen: a heading, and nothing that is still being loaded.
+    pub async fn until_shown(&self) -> Result<()> {
+        const SCRIPT: &str =
+            "return document.readyState === 'complete' && !!document.querySelector('h1, [role=heading]')
+            && !document.querySelector('[aria-busy=true], .ant-skeleton')";
+        until("the screen is shown", STEP, async || {
+            let shown = self.driver.execute(SCRIPT, vec![]).await?;
+            Ok((shown.json() == true).then_some(()))
+        })
+        .await
+    }
+
+    /// Runs a script in the current page and answers what it returns.
+    pub async fn script(&self, script: &str, arguments: Vec<Value>) -> Result<Value> {
+        Ok(self.driver.execute(script, arguments).await?.json().clone())
+    }
+
+    /// The process group of the program and of all that it started.
+    pub fn group(&self) -> Option<i32> {
+        self.group.id()
+    }
+
     /// Ends the program at once.
     pub async fn kill(self) -> Result<()> {
         let Self { driver, group, .. } = self;

@@ -2,10 +2,14 @@
 //! to look at the windows and press their buttons.
 
 mod app;
+mod page;
 mod process;
+mod session;
 mod stage;
 
 pub use app::App;
+pub use process::{Group, until};
+pub use session::has_display;
 pub use stage::{Keyring, Stage};
 
 use std::time::Duration;

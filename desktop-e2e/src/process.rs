@@ -42,6 +42,11 @@ impl Group {
         Ok((started, line))
     }
 
+    /// Its number.
+    pub fn id(&self) -> Option<i32> {
+        self.group.map(|group| group.as_raw_nonzero().get())
+    }
+
     /// Its input, once.
     pub fn stdin(&mut self) -> Option<tokio::process::ChildStdin> {
         self.child.stdin.take()

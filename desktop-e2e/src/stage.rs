@@ -5,13 +5,15 @@ use std::{
     process::Stdio,
 };
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use tempfile::TempDir;
-use tokio::{io::AsyncWriteExt, process::Command};
+use tokio::{io::AsyncWriteExt, process::Command, time::timeout};
 
 use crate::{
     App, STEP,
     process::{Group, output, until},
+    session::{base, bus_without_services, folders, our_display, virtual_display},
 };
 
 /// The password of the test's keyring.
@@ -28,55 +30,61 @@ pub enum Keyring {
 
 /// Everything that a desktop session gives a program. Ends with its value.
 pub struct Stage {
-    folder: TempDir,
     environment: Vec<(String, String)>,
     keyring: Option<Group>,
     _bus: Group,
-    _display: Group,
+    /// Where it is of our own.
+    _display: Option<Group>,
+    /// Last, once nobody writes there any more.
+    folder: TempDir,
 }
 
 impl Stage {
     /// A display, a bus and a keychain in a folder of their own.
     pub async fn set(keyring: Keyring) -> Result<Self> {
-        let folder = tempfile::Builder::new().prefix("rollcall-desktop-").tempdir()?;
-        let home = folder.path();
-        let mut environment: Vec<(String, String)> = Vec::new();
-        for (name, part) in [
-            ("HOME", "home"),
-            ("XDG_RUNTIME_DIR", "run"),
-            ("XDG_DATA_HOME", "data"),
-            ("XDG_CONFIG_HOME", "config"),
-            ("XDG_CACHE_HOME", "cache"),
-        ] {
-            let path = home.join(part);
-            std::fs::create_dir(&path)?;
-            #[cfg(unix)]
-            std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o700))?;
-            environment.push((name.into(), path.display().to_string()));
-        }
-        for (name, value) in [("LC_ALL", "C.UTF-8"), ("TZ", "UTC"), ("NO_AT_BRIDGE", "1"), ("GTK_THEME", "Adwaita")] {
-            environment.push((name.into(), value.into()));
-        }
-        let mut xvfb = Command::new("Xvfb");
-        xvfb.args(["-displayfd", "1", "-screen", "0", "1600x1000x24", "-nolisten", "tcp"]).stderr(Stdio::null());
-        let (display, number) = Group::start_and_read(&mut xvfb).await?;
-        environment.push(("DISPLAY".into(), format!(":{}", number.trim())));
+        Self::on(None, keyring).await
+    }
 
+    /// A bus and a keychain of their own, with the windows on the display of whoever runs us: for a person to see. What
+    /// that person's own consoles keep is not touched.
+    pub async fn before_us() -> Result<Self> {
+        let display = our_display().context("there is no display: neither DISPLAY nor WAYLAND_DISPLAY is set")?;
+        Self::on(Some(display), Keyring::Unlocked).await
+    }
+
+    async fn on(display: Option<Vec<(String, String)>>, keyring: Keyring) -> Result<Self> {
+        let folder = tempfile::Builder::new().prefix("rollcall-desktop-").tempdir()?;
+        let mut environment = folders(folder.path())?;
+        let mut xvfb = None;
+        match display {
+            Some(display) => environment.extend(display),
+            None => {
+                let (group, display) = virtual_display().await?;
+                xvfb = Some(group);
+                environment.extend(display);
+            }
+        }
         let mut bus = Command::new("dbus-daemon");
         bus.args(["--nofork", "--print-address"]).stderr(Stdio::null());
         match keyring {
             // An installed keyring is started by the bus on demand; this bus knows no services.
-            Keyring::Absent => bus.arg(format!("--config-file={}", bus_without_services(home)?.display())),
-            _ => bus.arg("--session"),
+            Keyring::Absent => bus.arg(format!("--config-file={}", bus_without_services(folder.path())?.display())),
+            Keyring::Unlocked => bus.arg("--session"),
         };
         let (bus, address) = Group::start_and_read(bus.env_clear().envs(base(&environment))).await?;
         environment.push(("DBUS_SESSION_BUS_ADDRESS".into(), address.trim().into()));
 
-        let mut stage = Self { folder, environment, keyring: None, _bus: bus, _display: display };
+        let mut stage = Self { folder, environment, keyring: None, _bus: bus, _display: xvfb };
         if keyring != Keyring::Absent {
             stage.start_keyring().await?;
         }
         Ok(stage)
+    }
+
+    /// Sets a variable of every program that is started from now on.
+    pub fn with(mut self, name: &str, value: &str) -> Self {
+        self.environment.push((name.into(), value.into()));
+        self
     }
 
     /// A folder for what the test keeps.
@@ -87,6 +95,12 @@ impl Stage {
     /// Starts a program under WebDriver.
     pub async fn open(&self, program: &Path, arguments: &[&str]) -> Result<App> {
         App::start(self.command("WebKitWebDriver"), program, arguments).await
+    }
+
+    /// Starts a program inside this session, without WebDriver; it ends with the value.
+    pub fn start(&self, program: &Path, arguments: &[&str]) -> Result<Group> {
+        let mut command = self.command_for(program);
+        Group::start(command.args(arguments).stdin(Stdio::null()))
     }
 
     /// A program inside this session, without WebDriver.
@@ -109,6 +123,46 @@ impl Stage {
         Ok((ended.status.success() && !found.is_empty()).then_some(found))
     }
 
+    /// Puts a value into the keychain, as a console of ours does.
+    pub async fn keep(&self, service: &str, account: &str, value: &[u8]) -> Result<()> {
+        let mut store = self.command("secret-tool");
+        store.args(["store", "--label", service, "service", service, "username", account]);
+        let mut storing = store.stdin(Stdio::piped()).kill_on_drop(true).spawn().context("secret-tool is missing")?;
+        let mut stdin = storing.stdin.take().context("its input is piped")?;
+        stdin.write_all(STANDARD.encode(value).as_bytes()).await?;
+        drop(stdin);
+        let ended = timeout(STEP, storing.wait()).await.context("secret-tool does not end")??;
+        if !ended.success() {
+            bail!("secret-tool ended with {ended}");
+        }
+        Ok(())
+    }
+
+    /// Deletes all that a service keeps in the keychain, as its owner may.
+    pub async fn empty_keychain(&self, service: &str) -> Result<()> {
+        output(self.command("secret-tool").args(["clear", "service", service])).await.map(drop)
+    }
+
+    /// Chooses a file in the system's dialog of this title.
+    pub async fn choose_file(&self, title: &str, file: &Path) -> Result<()> {
+        let dialog = self.window(&["--name", title]).await?;
+        output(self.command("xdotool").args(["windowfocus", "--sync", &dialog])).await?;
+        // A slash opens the field for a path.
+        let path = file.to_str().context("the path is a text")?;
+        output(self.command("xdotool").args(["type", "--delay", "20", path])).await?;
+        output(self.command("xdotool").args(["key", "Return"])).await.map(drop)
+    }
+
+    /// A visible window, once it is there.
+    async fn window(&self, search: &[&str]) -> Result<String> {
+        until(&format!("a window {search:?}"), STEP, async || {
+            let found = self.command("xdotool").args(["search", "--onlyvisible"]).args(search).output().await?;
+            let found = String::from_utf8_lossy(&found.stdout).lines().next().map(str::to_owned);
+            Ok(found.filter(|window| !window.is_empty()))
+        })
+        .await
+    }
+
     /// Locks the keyring; from then on a prompt asks for the password, which nobody gives.
     pub async fn lock_keyring(&self) -> Result<()> {
         let mut lock = self.command("dbus-send");
@@ -119,13 +173,7 @@ impl Stage {
 
     /// Answers the keyring's prompt with the password, as its owner does.
     pub async fn answer_prompt(&self) -> Result<()> {
-        let prompt = until("the keyring asks", STEP, async || {
-            let mut search = self.command("xdotool");
-            let found = search.args(["search", "--onlyvisible", "--class", "prompter"]).output().await?;
-            let found = String::from_utf8_lossy(&found.stdout).lines().next().map(str::to_owned);
-            Ok(found.filter(|window| !window.is_empty()))
-        });
-        let prompt = prompt.await?;
+        let prompt = self.window(&["--class", "prompter"]).await?;
         output(self.command("xdotool").args(["windowfocus", "--sync", &prompt])).await?;
         output(self.command("xdotool").args(["type", "--delay", "20", PASSWORD])).await?;
         output(self.command("xdotool").args(["key", "Return"])).await.map(drop)
@@ -154,25 +202,4 @@ impl Stage {
         let mut import = self.command("import");
         output(import.args(["-window", "root"]).arg(file)).await.map(drop)
     }
-}
-
-/// What any program needs, and nothing of the session that the tests run in.
-fn base(environment: &[(String, String)]) -> Vec<(String, String)> {
-    let path = std::env::var("PATH").unwrap_or_else(|_| "/usr/bin:/bin".into());
-    let mut base = vec![("PATH".to_owned(), path)];
-    base.extend(environment.iter().cloned());
-    base
-}
-
-fn bus_without_services(folder: &Path) -> Result<PathBuf> {
-    let path = folder.join("bus.conf");
-    let text = format!(
-        "<!DOCTYPE busconfig PUBLIC \"-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN\" \
-         \"http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd\">\n<busconfig><type>session</type>\
-         <listen>unix:dir={}</listen><policy context=\"default\"><allow send_destination=\"*\" eavesdrop=\"true\"/>\
-         <allow eavesdrop=\"true\"/><allow own=\"*\"/></policy></busconfig>\n",
-        folder.join("run").display()
-    );
-    std::fs::write(&path, text)?;
-    Ok(path)
 }

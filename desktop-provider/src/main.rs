@@ -8,7 +8,7 @@ mod rules;
 use desktop_shell::{
     Shell,
     host::{self, Places, bring_up},
-    session::Sessions,
+    session::{self, Sessions},
 };
 use rollcall_keychain::Keychain;
 use tauri::Manager;
@@ -31,7 +31,7 @@ fn main() {
         .plugin(host::plugin(shell.clone()))
         .setup(move |app| {
             let folder = app.path().app_data_dir()?;
-            app.manage(Sessions::new(shell.links.clone(), Keychain::new("rollcall-provider-console"), &folder));
+            app.manage(Sessions::new(shell.links.clone(), Keychain::new(session::KEYCHAIN_SERVICE), &folder));
             let handle = app.handle().clone();
             app.deep_link().on_open_url(move |event| {
                 for url in event.urls() {

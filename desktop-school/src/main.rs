@@ -40,7 +40,8 @@ fn main() {
     host::start_log();
     let shell = Shell::new(rules::RULES);
     let receiver = Receiver::new(arguments.common, arguments.serve, shell.links.clone());
-    let (hidden, started) = (arguments.hidden, receiver.clone());
+    let (hidden, link) = (arguments.hidden, arguments.link);
+    let (started, looks) = (receiver.clone(), receiver.clone());
     let app = tauri::Builder::default()
         // First, so that a second start ends before it does anything; a link it was given comes here.
         .plugin(tauri_plugin_single_instance::init(|app, _, _| bring_up(app, "main")))
@@ -62,13 +63,17 @@ fn main() {
             if let Some(url) = app.deep_link().get_current()?.and_then(|urls| urls.into_iter().next()) {
                 app.state::<Places>().open(url.as_str());
             }
+            // The plugin reads a link only where it is the one argument.
+            if let Some(link) = link.filter(|link| link.starts_with("rollcall-school://")) {
+                app.state::<Places>().open(&link);
+            }
             if tray::build(app) {
                 stay_in_tray(app);
             }
             if !hidden {
                 bring_up(app.handle(), "main");
             }
-            tauri::async_runtime::spawn(tray::notify_when_needed(app.handle().clone(), shell.clone()));
+            tauri::async_runtime::spawn(tray::notify_when_needed(app.handle().clone(), shell.clone(), looks.clone()));
             Ok(())
         })
         .invoke_handler(tauri::generate_handler![

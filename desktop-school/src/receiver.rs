@@ -3,7 +3,7 @@
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
-use desktop_shell::{ErrorCode, Link, Links, ShellError, Target};
+use desktop_shell::{ErrorCode, Link, Links, ShellError, Target, error::ServerKeys};
 use rollcall_proto::pinned::Pin;
 use school_server::{
     app::{self, Parts},
@@ -13,7 +13,7 @@ use school_server::{
     config::Settings,
     data_dir::{DataDir, Ready, RememberedStore},
     error::{AppError, Kind},
-    secrets::SecretStore,
+    secrets::{SecretStore, StoreError},
 };
 use serde::Serialize;
 use tokio::{
@@ -171,6 +171,23 @@ impl Receiver {
         self.links.set(Target::Provider, link);
     }
 
+    /// Follows the school's own receiver to where it listens since it was started again.
+    ///
+    /// # Errors
+    /// Where its pairing token cannot be read.
+    pub async fn reattach(&self) -> Result<(), ShellError> {
+        let mut held = self.held.lock().await;
+        let Some(Held { ready, data_dir, running: None, .. }) = held.as_mut() else { return Ok(()) };
+        let announced = data_dir.announced().filter(|announced| announced.grpc != ready.grpc);
+        let Some(announced) = announced else { return Ok(()) };
+        let token = data_dir.pairing_token().map_err(shell_error)?;
+        self.links.set(Target::Receiver, Some(Link::receiver(&announced.grpc, &token)?));
+        let (webhook, data_dir) = (announced.webhook.clone(), announced.data_dir.clone());
+        *ready = announced;
+        self.state.send_replace(ReceiverState::Beside { webhook, data_dir });
+        Ok(())
+    }
+
     /// Where an enrollment or a rotation works.
     ///
     /// # Errors
@@ -188,13 +205,13 @@ impl Receiver {
     /// # Errors
     /// Where the receiver is not ours, or the keychain cannot be changed.
     pub async fn reset(&self) -> Result<(), ShellError> {
-        let store = {
+        let (store, folder) = {
             let mut held = self.held.lock().await;
             match held.as_ref() {
-                Some(Held { running: Some(_), secret_store, .. }) => {
-                    let store = secret_store.clone();
+                Some(Held { running: Some(_), secret_store, data_dir, .. }) => {
+                    let (store, folder) = (secret_store.clone(), data_dir.clone());
                     stop(held.take()).await;
-                    store
+                    (store, folder)
                 }
                 _ => {
                     let words = "the receiver does not run inside this program: reset it where it runs";
@@ -202,7 +219,15 @@ impl Receiver {
                 }
             }
         };
-        let forgotten = tokio::task::spawn_blocking(move || store.forget()).await;
+        let forget = move || {
+            store.forget()?;
+            // From here on an empty store is meant, and no loss.
+            if let Err(error) = folder.forget_store() {
+                tracing::warn!("the remembered secret store could not be forgotten: {error}");
+            }
+            Ok::<_, StoreError>(())
+        };
+        let forgotten = tokio::task::spawn_blocking(forget).await;
         self.start().await;
         match forgotten {
             Ok(forgotten) => forgotten.map_err(|error| shell_error(error.into())),
@@ -226,7 +251,11 @@ async fn stop(held: Option<Held>) {
 
 /// Which store an enrollment used, for the commands beside this program.
 pub fn remember(place: &Place) {
-    let remembered = RememberedStore { secret_store: place.secret_store.name().to_owned(), key_file: None };
+    let name = place.secret_store.name();
+    if place.data_dir.remembered_store().is_some_and(|known| known.secret_store == name) {
+        return; // With the key file that was given to it.
+    }
+    let remembered = RememberedStore { secret_store: name.to_owned(), key_file: None };
     if let Err(error) = place.data_dir.remember_store(&remembered) {
         tracing::warn!("the secret store could not be remembered: {error}");
     }
@@ -250,6 +279,8 @@ pub fn shell_error(error: AppError) -> ShellError {
             Kind::Internal => ErrorCode::Internal,
         },
     };
-    let shell = ShellError::new(code, error.to_string());
+    let keys =
+        error.keys.as_deref().map(|keys| ServerKeys { expected: keys.expected.clone(), shown: keys.shown.clone() });
+    let shell = ShellError { keys, ..ShellError::new(code, error.to_string()) };
     if error.reason.is_empty() { shell } else { shell.because(error.reason) }
 }

@@ -180,11 +180,12 @@ fn code(code: Code) -> ErrorCode {
 impl From<rollcall_keychain::KeychainError> for ShellError {
     fn from(error: rollcall_keychain::KeychainError) -> Self {
         use rollcall_keychain::KeychainError as E;
-        let code = match error {
-            E::Locked(_) | E::Timeout(_) => ErrorCode::KeychainLocked,
-            E::NoService(_) => ErrorCode::KeychainAbsent,
-            E::NoEntry | E::ReadBackDiffers | E::Other(_) => ErrorCode::KeychainFailed,
+        let (code, reason) = match error {
+            E::Locked(_) | E::Timeout(_) => (ErrorCode::KeychainLocked, "keychain_locked"),
+            E::NoService(_) => (ErrorCode::KeychainAbsent, "keychain_absent"),
+            E::ReadBackDiffers => (ErrorCode::KeychainFailed, "keychain_differs"),
+            E::NoEntry | E::Other(_) => (ErrorCode::KeychainFailed, "keychain_failed"),
         };
-        Self::new(code, error.to_string())
+        Self::new(code, error.to_string()).because(reason)
     }
 }

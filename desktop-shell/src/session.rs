@@ -25,7 +25,10 @@ use crate::{
     transfer::message_json,
 };
 
-const ACCOUNT: &str = "session";
+/// Where the keychain keeps the session of the Provider Console.
+pub const KEYCHAIN_SERVICE: &str = "rollcall-provider-console";
+/// The account there.
+pub const ACCOUNT: &str = "session";
 const TIMEOUT: Duration = Duration::from_secs(20);
 /// Servers that are remembered.
 const MAX_SERVERS: usize = 20;
@@ -94,6 +97,12 @@ impl Drop for Stored {
     fn drop(&mut self) {
         self.token.zeroize();
     }
+}
+
+/// What the keychain holds for a session, for programs that hand one over through it.
+pub fn keychain_value(server: &Server, token: &str) -> Zeroizing<Vec<u8>> {
+    let stored = Stored { server: server.clone(), token: token.to_owned() };
+    Zeroizing::new(serde_json::to_vec(&stored).expect("plain data"))
 }
 
 /// Opens, resumes and ends the session. Cheap to clone.
@@ -213,8 +222,7 @@ impl Sessions {
     }
 
     async fn keep(&self, server: &Server, token: &str) -> Kept {
-        let stored = Stored { server: server.clone(), token: token.to_owned() };
-        let bytes = Zeroizing::new(serde_json::to_vec(&stored).expect("plain data"));
+        let bytes = keychain_value(server, token);
         let keychain = self.keychain.clone();
         match blocking(move || keychain.set(ACCOUNT, &bytes)).await {
             Ok(()) => Kept::Keychain,

@@ -94,6 +94,9 @@ pub struct Upload {
     /// strict or lenient; empty means lenient.
     #[serde(default)]
     pub profile: String,
+    /// Hold the run once it is planned, so that staff see the plan first.
+    #[serde(default)]
+    pub hold_for_review: bool,
 }
 
 impl Shell {
@@ -115,7 +118,8 @@ impl Shell {
             return Err(ShellError::new(ErrorCode::File, "the file is larger than 4 GiB"));
         }
         let file_name = path.file_name().unwrap_or_default().to_string_lossy().chars().take(255).collect();
-        let start = ImportStart { district: upload.district, file_name, profile: upload.profile, size_bytes };
+        let Upload { district, profile, hold_for_review, .. } = upload;
+        let start = ImportStart { district, file_name, profile, size_bytes, hold_for_review };
         let (parts, received) = mpsc::channel(2);
         let reading = tokio::spawn(read_parts(file, start, parts, progress));
         let link = self.links.get(Target::Provider)?;

@@ -24,7 +24,7 @@ use crate::{
         http_server::{WebhookListener, tls_config},
     },
     rotation,
-    secrets::{Enrollment, Identity, KeptSecret, LiveKeys, SecretStore, StoreError},
+    secrets::{Enrollment, Identity, KeptSecret, LiveKeys, Problem, SecretStore, StoreError},
     store,
 };
 
@@ -61,7 +61,7 @@ pub async fn start(parts: Parts, serve: Option<ServeSettings>) -> Result<Running
     let metrics = Metrics::default();
     let keys = LiveKeys::default();
     let loaded_at = secret_store.changed_at();
-    load_secret(&secret_store, &keys).await?;
+    load_secret(&secret_store, &keys, &data_dir).await?;
     let (inbox, queues) = Inbox::new(opened.state.newest);
     let finish = CancellationToken::new();
     let stored_identity = opened.state.identity.clone();
@@ -153,19 +153,32 @@ fn writer_result(ended: Result<Result<(), WriterFailure>, tokio::task::JoinError
 }
 
 /// Reads the store once. A wrong key file stops the start; a locked keychain does not.
-async fn load_secret(secret_store: &SecretStore, keys: &LiveKeys) -> Result<(), AppError> {
+async fn load_secret(secret_store: &SecretStore, keys: &LiveKeys, data_dir: &DataDir) -> Result<(), AppError> {
     match read_store(secret_store).await {
         Ok(Some(enrollment)) => keys.install(enrollment),
-        Ok(None) => keys.note_problem(None),
+        Ok(None) => keys.note_problem(gone(secret_store, data_dir)),
         Err(error @ (StoreError::File { .. } | StoreError::Value { .. } | StoreError::Damaged(_))) => {
             return Err(AppError::config(error.to_string()));
         }
         Err(error) => {
             warn!("no secret could be read: {error}");
-            keys.note_problem(Some(error.to_string()));
+            keys.note_problem(Some(problem(error)));
         }
     }
     Ok(())
+}
+
+/// An empty store is a problem where an enrollment was put into it: somebody deleted it.
+fn gone(secret_store: &SecretStore, data_dir: &DataDir) -> Option<Problem> {
+    let remembered = data_dir.remembered_store()?;
+    let words = "the secret store no longer holds the school's secret: somebody deleted it. Enroll again with a new code \
+                 from the provider";
+    (remembered.secret_store == secret_store.name()).then(|| Problem { reason: "secret_gone", words: words.into() })
+}
+
+fn problem(error: StoreError) -> Problem {
+    let error = AppError::from(error);
+    Problem { reason: error.reason, words: error.to_string() }
 }
 
 /// Reads the store without blocking the runtime.
@@ -204,7 +217,7 @@ async fn watch_store(store: SecretStore, keys: LiveKeys, mut seen: Option<System
         match read_store(&store).await {
             Ok(Some(enrollment)) => keys.install(enrollment),
             Ok(None) => {}
-            Err(error) => keys.note_problem(Some(error.to_string())),
+            Err(error) => keys.note_problem(Some(problem(error))),
         }
     }
 }

@@ -122,6 +122,14 @@ pub enum Students {
         #[arg(long, default_value = "")]
         search: String,
     },
+    /// What arrived for one student, newest first, with what it changed
+    History {
+        /// The student's sourcedId
+        sourced_id: String,
+        /// How many
+        #[arg(long, default_value_t = 100)]
+        limit: u32,
+    },
 }
 
 #[derive(Subcommand)]
@@ -145,6 +153,14 @@ pub enum Events {
         /// Only these: verified, duplicate, bad_signature, too_old, rejected
         #[arg(long, value_name = "VERDICT")]
         verdict: Vec<String>,
+    },
+    /// Sequence numbers that have not arrived
+    Gaps,
+    /// Alarms, newest first
+    Alerts {
+        /// How many
+        #[arg(long, default_value_t = 100)]
+        limit: u32,
     },
 }
 

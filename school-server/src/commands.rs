@@ -1,6 +1,8 @@
 //! Runs a command. Those beside `serve` talk to the running receiver, or hold the folder themselves and talk to a desk
 //! of their own: one way for both.
 
+mod history;
+
 use std::{
     io::{IsTerminal, Read, Write, stdin, stdout},
     net::SocketAddr,
@@ -126,11 +128,16 @@ async fn beside(settings: Settings, command: Command, json: bool) -> Result<(), 
         }
         Command::Status => status(&mut client, json).await,
         Command::Students(Students::List { search }) => students(&mut client, &search, json).await,
+        Command::Students(Students::History { sourced_id, limit }) => {
+            history::student(&mut client, sourced_id, limit, json).await
+        }
         Command::Roster(Roster::Export) => export(&mut client).await,
         Command::Roster(Roster::Digest) => digest(&mut client, json).await,
         Command::Events(Events::List { follow, limit, verdict }) => {
             events(&mut client, follow, limit, verdict, json).await
         }
+        Command::Events(Events::Gaps) => history::gaps(&mut client, json).await,
+        Command::Events(Events::Alerts { limit }) => history::alerts(&mut client, limit, json).await,
         Command::CheckSignature(pasted) => check_signature(&mut client, pasted, json).await,
     };
     drop(client);

@@ -157,6 +157,14 @@ impl DataDir {
         write_private(&self.root.join("store.json"), &serde_json::to_vec(store).expect("plain data"))
     }
 
+    /// Forgets it again, with the enrollment; nothing there is no error.
+    pub fn forget_store(&self) -> std::io::Result<()> {
+        match fs::remove_file(self.root.join("store.json")) {
+            Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        }
+    }
+
     /// The store that an enrollment used.
     pub fn remembered_store(&self) -> Option<RememberedStore> {
         serde_json::from_slice(&fs::read(self.root.join("store.json")).ok()?).ok()

@@ -16,7 +16,7 @@ use zeroize::Zeroizing;
 
 use crate::{
     commands::ReceiverClient,
-    error::{AppError, Kind},
+    error::{AppError, Kind, ServerKeys},
     provider_link::{self, LinkError},
     secrets::{SecretStore, StoreError},
 };
@@ -263,11 +263,13 @@ impl From<StoreError> for AppError {
 
 impl From<LinkError> for AppError {
     fn from(error: LinkError) -> Self {
-        let (kind, reason) = match error {
-            LinkError::Unreachable { .. } => (Kind::Unreachable, "unreachable"),
-            LinkError::WrongKey { .. } => (Kind::Denied, "wrong_server"),
-            LinkError::Address(_) => (Kind::BadData, "bad_address"),
-        };
-        Self::new(kind, error.to_string()).because(reason)
+        let words = error.to_string();
+        match error {
+            LinkError::Unreachable { .. } => Self::new(Kind::Unreachable, words).because("unreachable"),
+            LinkError::WrongKey { expected, shown, .. } => {
+                Self::new(Kind::Denied, words).because("wrong_server").with_keys(ServerKeys { expected, shown })
+            }
+            LinkError::Address(_) => Self::new(Kind::BadData, words).because("bad_address"),
+        }
     }
 }

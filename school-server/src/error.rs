@@ -30,18 +30,32 @@ pub struct AppError {
     pub kind: Kind,
     /// A finer reason for a program to act on, such as `code_expired` or `keychain_locked`; empty where there is none.
     pub reason: &'static str,
+    /// Where a server showed another key than the known one.
+    pub keys: Option<Box<ServerKeys>>,
     message: String,
+}
+
+/// The known and the shown key of a server, SHA-256 in hex.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServerKeys {
+    pub expected: String,
+    pub shown: String,
 }
 
 impl AppError {
     /// A failure of this kind in these words.
     pub fn new(kind: Kind, message: impl Into<String>) -> Self {
-        Self { kind, reason: "", message: message.into() }
+        Self { kind, reason: "", keys: None, message: message.into() }
     }
 
     /// Names the finer reason.
     pub fn because(self, reason: &'static str) -> Self {
         Self { reason, ..self }
+    }
+
+    /// Adds the keys that differ.
+    pub fn with_keys(self, keys: ServerKeys) -> Self {
+        Self { keys: Some(Box::new(keys)), ..self }
     }
 
     /// A wrong setting; the text names it.

@@ -19,7 +19,7 @@ pub enum LinkError {
         "the server at {address} is not the provider that made the code: its key differs. Nothing was sent. Ask the \
          provider for a new code, and tell them about this"
     )]
-    WrongKey { address: String },
+    WrongKey { address: String, expected: String, shown: String },
     /// The address is none.
     #[error("`{0}` is not HOST:PORT")]
     Address(String),
@@ -32,7 +32,11 @@ pub enum LinkError {
 pub async fn connect(address: &str, pin: [u8; 32]) -> Result<Channel, LinkError> {
     let endpoint = PinnedEndpoint::new(address, Pin(pin)).map_err(|_| LinkError::Address(address.to_owned()))?;
     endpoint.with_call_timeout(CALL_TIMEOUT).connect().await.map_err(|error| match PinMismatch::find(&error) {
-        Some(_) => LinkError::WrongKey { address: address.to_owned() },
+        Some(PinMismatch { expected, shown }) => LinkError::WrongKey {
+            address: address.to_owned(),
+            expected: expected.to_string(),
+            shown: shown.to_string(),
+        },
         None => LinkError::Unreachable { address: address.to_owned(), problem: innermost(&error) },
     })
 }

@@ -25,6 +25,8 @@ window.getComputedStyle = (element) => layout(element);
 // Virtual lists measure their box: without a size they would show nothing.
 Object.defineProperty(HTMLElement.prototype, "offsetHeight", { configurable: true, value: 600 });
 Object.defineProperty(HTMLElement.prototype, "offsetWidth", { configurable: true, value: 1200 });
+// jsdom draws nothing; charts then are only their tables.
+HTMLCanvasElement.prototype.getContext = () => null;
 Element.prototype.scrollIntoView ??= () => {};
 Element.prototype.scrollTo ??= () => {};
 

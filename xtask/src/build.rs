@@ -1,4 +1,4 @@
-//! Building the two servers with the cargo that runs us.
+//! Building the programs with the cargo that runs us.
 
 use std::{
     env,
@@ -8,7 +8,7 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 
-/// How the servers are compiled.
+/// How programs are compiled.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Profile {
     /// What `cargo test` compiles too, so that a test run compiles once.
@@ -45,25 +45,46 @@ pub fn cargo() -> Command {
 
 /// Compiles both servers.
 pub fn servers(profile: Profile) -> Result<Binaries> {
+    // `--bin` and not `--package`, so that dependencies have the features of all members and compile once.
+    let [provider, school] = programs(profile, ["provider-server", "school-server"], &[])?;
+    Ok(Binaries { provider, school })
+}
+
+/// Compiles both consoles around the UI that is built.
+pub fn consoles(profile: Profile) -> Result<[PathBuf; 2]> {
+    // They are no default members.
+    let mut more = vec!["-p", "desktop-provider", "-p", "desktop-school"];
+    if profile == Profile::Release {
+        // As the packages have it: assets from the program alone, never from a development server.
+        more.extend(["--features", "desktop-provider/custom-protocol,desktop-school/custom-protocol"]);
+    }
+    programs(profile, ["desktop-provider", "desktop-school"], &more)
+}
+
+fn programs<const N: usize>(profile: Profile, names: [&str; N], more: &[&str]) -> Result<[PathBuf; N]> {
     let mut command = cargo();
-    // `--bin` and not `--package`, so that dependencies have the features of the whole workspace and compile once.
-    command.args(["build", "--bin", "provider-server", "--bin", "school-server"]);
+    command.arg("build").args(more);
+    for name in names {
+        command.args(["--bin", name]);
+    }
     command.args(["--message-format", "json-render-diagnostics"]);
     if profile == Profile::Release {
         command.arg("--release");
     }
     let output = command.stderr(Stdio::inherit()).output().context("cargo does not start")?;
     if !output.status.success() {
-        bail!("the servers do not compile; cargo's messages stand above");
+        bail!("{} do not compile; cargo's messages stand above", names.join(" and "));
     }
-    let executable = |name: &str| {
+    let built = |name: &str| {
         output
             .stdout
             .split(|&byte| byte == b'\n')
             .filter_map(|line| serde_json::from_slice::<serde_json::Value>(line).ok())
             .filter(|message| message["reason"] == "compiler-artifact" && message["target"]["name"] == name)
             .find_map(|message| message["executable"].as_str().map(PathBuf::from))
-            .with_context(|| format!("cargo built no program {name}"))
     };
-    Ok(Binaries { provider: executable("provider-server")?, school: executable("school-server")? })
+    for name in names {
+        built(name).with_context(|| format!("cargo built no program {name}"))?;
+    }
+    Ok(names.map(|name| built(name).expect("looked for just before")))
 }

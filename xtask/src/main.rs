@@ -1,17 +1,22 @@
-//! `cargo xtask demo | test | bench`: sets up, builds, and drives the real programs from outside. Nothing of the product
+//! `cargo xtask demo | test | bench | dist | screenshots`: sets up, builds, and drives the real programs from outside. Nothing of the product
 //! is decided here.
 
 mod admin;
 mod bench;
 mod build;
+mod consoles;
 mod demo;
+mod dist;
+mod installed;
 mod process;
 mod progress;
 mod provider;
 mod receiver;
+mod screenshots;
 mod setup;
 mod soak;
 mod test;
+mod ui;
 
 use std::process::ExitCode;
 
@@ -28,6 +33,8 @@ use clap::Parser;
   cargo xtask demo
   cargo xtask bench --row 1 --json bench.json
   cargo xtask soak --kills 1000 --seed 7
+  cargo xtask dist --out packages
+  cargo xtask screenshots --out docs/screenshots
   cargo xtask demo --exit --students 20000 --kill provider --kills 5"
 )]
 enum Task {
@@ -35,6 +42,10 @@ enum Task {
     Demo(demo::Demo),
     /// Measures throughput, latency and memory beside the machine's limits in the same run
     Bench(bench::Bench),
+    /// Makes the consoles' packages, and starts what they install
+    Dist(dist::Dist),
+    /// Makes pictures of the real windows with the demo's data, light and dark
+    Screenshots(screenshots::Screenshots),
     /// Where the bench's messages end
     #[command(hide = true)]
     Sink(bench::sink::SinkProcess),
@@ -57,6 +68,8 @@ fn main() -> ExitCode {
         match task {
             Task::Demo(demo) => demo.run().await,
             Task::Bench(bench) => bench.run().await,
+            Task::Dist(dist) => dist.run().await,
+            Task::Screenshots(screenshots) => screenshots.run().await,
             Task::Sink(sink) => sink.run().await,
             Task::Soak(soak) => soak.run().await,
             Task::Test(test) => test.run().await,

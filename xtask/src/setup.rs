@@ -20,6 +20,10 @@ pub struct Need {
 pub const C_COMPILER: Need =
     Need { program: "cc", package: "build-essential", why: "SQLite and the cryptography are compiled from C" };
 
+/// For packages.
+pub const STRIP: Need =
+    Need { program: "strip", package: "binutils", why: "programs are packed without their symbols" };
+
 /// For a keychain in a test, each in a session of its own.
 pub const KEYCHAIN: [Need; 3] = [
     Need { program: "dbus-run-session", package: "dbus", why: "the keychain's tests need a session bus" },

@@ -1,10 +1,10 @@
 //! The consoles' commands as their pages make them: both programs, the real provider, the real keychain.
 
 use anyhow::{Context, Result};
-use desktop_e2e::{App, Keyring, Stage};
+use desktop_e2e::{Keyring, Stage};
 use serde_json::{Value, json};
 
-use crate::support::{claim, free_port, program, provider, stop};
+use crate::support::{claim, free_port, program, provider, receiving, registered, stop};
 
 /// Sign in → register a school → enroll → a student arrives → green in the log window → the desk is started again and
 /// receives without asking.
@@ -191,26 +191,6 @@ async fn a_link_opens_a_place_in_the_running_desk() -> Result<()> {
     desk.until_told("places", |place| place == link).await?;
     assert_eq!(desk.ask("ReceiverService/GetStatus", json!({})).await?["enrolled"], false);
     desk.kill().await
-}
-
-/// A desk whose receiver runs inside, on a free port; answers where its webhook is.
-async fn receiving(stage: &Stage) -> Result<(App, Value)> {
-    let webhook = format!("127.0.0.1:{}", free_port()?);
-    let desk = stage.open(&program("desktop-school")?, &["--listen", &webhook]).await?;
-    desk.follow("receiver", "watch_receiver", json!({}), "changes").await?;
-    let running = desk.until_told("receiver", |state| state["state"] == "inside").await?;
-    Ok((desk, running["webhook"].clone()))
-}
-
-/// A desk, and a school with a code for it: (desk, school, code).
-async fn registered(stage: &Stage, console: &App) -> Result<(App, Value, Value)> {
-    let (desk, webhook) = receiving(stage).await?;
-    let district = console.ask("DistrictService/CreateDistrict", json!({"name": "North", "sourcedId": "d-1"})).await?;
-    let create = json!({"district": district["id"], "name": "Hill School", "sourcedId": "school-1"});
-    let school = console.ask("SchoolService/CreateSchool", create).await?["id"].clone();
-    console.ask("SchoolService/ConnectSchool", json!({"school": school, "url": webhook})).await?;
-    let code = console.ask("SchoolService/IssueCode", json!({"school": school})).await?["code"].clone();
-    Ok((desk, school, code))
 }
 
 /// The secret of a school with its own receiver is seen in its window, once, and nowhere else.

@@ -57,3 +57,23 @@ pub async fn claim(console: &App, provider: &Running) -> Result<Value> {
     });
     console.must("sign_in", json!({ "credentials": credentials })).await
 }
+
+/// A desk whose receiver runs inside, on a free port; answers where its webhook is.
+pub async fn receiving(stage: &Stage) -> Result<(App, Value)> {
+    let webhook = format!("127.0.0.1:{}", free_port()?);
+    let desk = stage.open(&program("desktop-school")?, &["--listen", &webhook]).await?;
+    desk.follow("receiver", "watch_receiver", json!({}), "changes").await?;
+    let running = desk.until_told("receiver", |state| state["state"] == "inside").await?;
+    Ok((desk, running["webhook"].clone()))
+}
+
+/// A desk, and a school with a code for it: (desk, school, code).
+pub async fn registered(stage: &Stage, console: &App) -> Result<(App, Value, Value)> {
+    let (desk, webhook) = receiving(stage).await?;
+    let district = console.ask("DistrictService/CreateDistrict", json!({"name": "North", "sourcedId": "d-1"})).await?;
+    let create = json!({"district": district["id"], "name": "Hill School", "sourcedId": "school-1"});
+    let school = console.ask("SchoolService/CreateSchool", create).await?["id"].clone();
+    console.ask("SchoolService/ConnectSchool", json!({"school": school, "url": webhook})).await?;
+    let code = console.ask("SchoolService/IssueCode", json!({"school": school})).await?["code"].clone();
+    Ok((desk, school, code))
+}

@@ -187,6 +187,28 @@ impl LogService for Log {
     async fn get_stats(&self, _: Request<pb::GetStatsRequest>) -> Result<Response<pb::Stats>, Status> {
         Ok(Response::new(pb::Stats::default()))
     }
+
+    async fn list_undelivered(
+        &self,
+        _: Request<pb::ListUndeliveredRequest>,
+    ) -> Result<Response<pb::ListUndeliveredResponse>, Status> {
+        Ok(Response::new(pb::ListUndeliveredResponse::default()))
+    }
+
+    async fn undo_discard(
+        &self,
+        _: Request<pb::UndoDiscardRequest>,
+    ) -> Result<Response<pb::UndoDiscardResponse>, Status> {
+        Ok(Response::new(pb::UndoDiscardResponse::default()))
+    }
+
+    async fn get_histogram(&self, _: Request<pb::GetHistogramRequest>) -> Result<Response<pb::Histogram>, Status> {
+        Ok(Response::new(pb::Histogram::default()))
+    }
+
+    async fn get_overview(&self, _: Request<pb::GetOverviewRequest>) -> Result<Response<pb::Overview>, Status> {
+        Ok(Response::new(pb::Overview::default()))
+    }
 }
 
 /// Events of a stream, in order.

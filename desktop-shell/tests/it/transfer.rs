@@ -35,7 +35,7 @@ fn roster(desk: &Desk) -> PathBuf {
 }
 
 fn upload(ticket: &Ticket) -> Upload {
-    Upload { ticket: ticket.ticket.clone(), district: "d-1".into(), profile: String::new() }
+    Upload { ticket: ticket.ticket.clone(), district: "d-1".into(), profile: String::new(), hold_for_review: false }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -43,6 +43,19 @@ pub enum StaffRole {
     Owner,
 }
 
+impl StaffRole {
+    /// The schema's number.
+    fn number(self) -> i32 {
+        let role = match self {
+            Self::Viewer => pb::Role::Viewer,
+            Self::Auditor => pb::Role::Auditor,
+            Self::Operator => pb::Role::Operator,
+            Self::Owner => pb::Role::Owner,
+        };
+        role.into()
+    }
+}
+
 #[derive(Subcommand)]
 pub enum StaffCommand {
     /// Creates an account.
@@ -57,6 +70,31 @@ pub enum StaffCommand {
     },
     /// All accounts.
     List,
+    /// Changes an account and ends its sessions at once.
+    Update {
+        /// Id or username.
+        staff: String,
+        /// A new role, with its districts instead of those before.
+        #[arg(long)]
+        role: Option<StaffRole>,
+        /// A district in scope; may be repeated.
+        #[arg(long = "district", value_name = "D", requires = "role")]
+        districts: Vec<String>,
+        /// A new password on the first line; `-` reads stdin.
+        #[arg(long, value_name = "FILE")]
+        password_file: Option<PathBuf>,
+        /// The account may not sign in any more.
+        #[arg(long, conflicts_with = "enable")]
+        disable: bool,
+        /// The account may sign in again.
+        #[arg(long)]
+        enable: bool,
+    },
+    /// Ends every session of an account at once.
+    RevokeSessions {
+        /// Id or username.
+        staff: String,
+    },
     /// Disables an account and ends its sessions at once.
     Disable {
         /// Id or username.
@@ -95,16 +133,10 @@ impl StaffCommand {
         match self {
             Self::Create { credentials, role, districts } => {
                 let password = read_line(&credentials.password_file, "password")?;
-                let role = match role {
-                    StaffRole::Viewer => pb::Role::Viewer,
-                    StaffRole::Auditor => pb::Role::Auditor,
-                    StaffRole::Operator => pb::Role::Operator,
-                    StaffRole::Owner => pb::Role::Owner,
-                };
                 let request = pb::CreateStaffRequest {
                     username: credentials.username,
                     password: password.to_string(),
-                    role: role.into(),
+                    role: role.number(),
                     districts,
                 };
                 let staff = session.staff().create_staff(session.call(request)).await?.into_inner();
@@ -126,6 +158,26 @@ impl StaffCommand {
                         ]
                     },
                 )?;
+            }
+            Self::Update { staff, role, districts, password_file, disable, enable } => {
+                let password = match password_file {
+                    Some(file) => read_line(&file, "password")?,
+                    None => Default::default(),
+                };
+                let request = pb::UpdateStaffRequest {
+                    staff,
+                    role: role.map_or(0, StaffRole::number),
+                    districts,
+                    disabled: (disable || enable).then_some(disable),
+                    password: password.to_string(),
+                };
+                let changed = session.staff().update_staff(session.call(request)).await?.into_inner();
+                output.one(&changed, fields)?;
+            }
+            Self::RevokeSessions { staff } => {
+                let request = session.call(pb::RevokeSessionsRequest { staff });
+                let revoked = session.staff().revoke_sessions(request).await?.into_inner();
+                output.one(&revoked, |revoked| Fields::default().with("sessions ended", revoked.sessions))?;
             }
             Self::Disable { staff } => {
                 let request = session.call(pb::DisableStaffRequest { staff });

@@ -42,6 +42,9 @@ struct StartArgs {
     /// strict refuses what lenient corrects with a warning.
     #[arg(long, value_enum, default_value_t = Profile::Lenient)]
     profile: Profile,
+    /// Holds the run once it is planned, so that the plan can be looked at first.
+    #[arg(long)]
+    review: bool,
     /// Waits for the end: exits 0 applied, 1 held, 65 failed.
     #[arg(long)]
     wait: bool,
@@ -85,6 +88,17 @@ enum RunCommand {
         /// As CSV: severity,file,line,sourcedId,field,code,message,howToFix.
         #[arg(long, conflicts_with = "json")]
         csv: bool,
+    },
+    /// What a held run would do to whom. Shows names; looking is audited.
+    Plan {
+        #[command(flatten)]
+        run: Run,
+        /// created, updated or deleted; all where it is left out.
+        #[arg(long, default_value = "", hide_default_value = true)]
+        kind: String,
+        /// Only students of this school, by its sourcedId.
+        #[arg(long, value_name = "ID", default_value = "", hide_default_value = true)]
+        school: String,
     },
     /// Applies a held run.
     Approve {
@@ -133,6 +147,7 @@ impl RunCommand {
             }
             Self::List { district } => list(district, session, output).await,
             Self::Errors { run, severity, csv } => problems(run.run, severity, csv, session, output).await,
+            Self::Plan { run, kind, school } => plan(run.run, kind, school, session, output).await,
             Self::Approve { run, without_deletions, wait } => {
                 let request = pb::ApproveImportRequest { run: run.run, without_deletions };
                 let run = client.approve_import(session.call(request)).await?.into_inner();
@@ -154,6 +169,34 @@ impl RunCommand {
     }
 }
 
+/// The plan, a page at a time.
+async fn plan(run: String, kind: String, school: String, session: &Session, output: &Output) -> Outcome {
+    let (page_size, page_token) = (500, String::new());
+    let mut request = pb::ListPlannedChangesRequest { run, kind, school_sourced_id: school, page_size, page_token };
+    loop {
+        let page = session.imports().list_planned_changes(session.call(request.clone())).await?.into_inner();
+        output.list(&["KIND", "SOURCED ID", "NAME", "LINE", "FIELDS", "SCHOOLS"], &page.changes, |change| {
+            let field = |field: &pb::FieldChange| match (&field.old_value, &field.new_value) {
+                (Some(old), Some(new)) => format!("{}: {old} → {new}", field.field),
+                (None, Some(new)) => format!("{}: {new}", field.field),
+                (_, None) => format!("{}: none", field.field),
+            };
+            vec![
+                change.kind.clone(),
+                change.sourced_id.clone(),
+                change.display_name.clone(),
+                change.line.to_string(),
+                change.fields.iter().map(field).collect::<Vec<_>>().join("; "),
+                change.school_sourced_ids.join(" "),
+            ]
+        })?;
+        request.page_token = page.next_page_token;
+        if request.page_token.is_empty() {
+            return Ok(exit::OK);
+        }
+    }
+}
+
 /// Streams the zip; answers the registered run.
 async fn upload(start: &StartArgs, session: &Session) -> Result<pb::ImportRun, Failure> {
     let unreadable = |error: std::io::Error| Failure::usage(format!("cannot read {}: {error}", start.file.display()));
@@ -167,6 +210,7 @@ async fn upload(start: &StartArgs, session: &Session) -> Result<pb::ImportRun, F
             Profile::Lenient => "lenient".into(),
         },
         size_bytes,
+        hold_for_review: start.review,
     };
     let (sender, receiver) = mpsc::channel(4);
     let reading = tokio::spawn(async move {

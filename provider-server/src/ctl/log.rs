@@ -1,9 +1,13 @@
 //! `ctl log`.
 
+mod groups;
+
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use rollcall_proto::{pinned::is_connection_loss, provider::v1 as pb};
+
+use groups::GroupName;
 
 use super::{
     client::Session,
@@ -74,8 +78,20 @@ pub enum LogCommand {
         /// Made at or after: an instant, or an age like -2h.
         #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
         since: Option<When>,
+        /// A group of `undelivered` instead: STATE,REASON,CAUSE,CODE.
+        #[arg(long, conflicts_with_all = ["filter", "since"])]
+        group: Option<GroupName>,
         #[arg(long)]
         dry_run: bool,
+    },
+    /// What could not be delivered so far, by school and cause.
+    Undelivered {
+        /// One school only.
+        #[arg(long, value_name = "S", default_value = "", hide_default_value = true)]
+        school: String,
+        /// One district only.
+        #[arg(long, value_name = "D", default_value = "", hide_default_value = true)]
+        district: String,
     },
     /// Discards undelivered messages, with a reason that is kept.
     Discard {
@@ -83,9 +99,35 @@ pub enum LogCommand {
         school: School,
         #[arg(long)]
         reason: String,
+        /// A group of `undelivered` instead of messages: STATE,REASON,CAUSE,CODE.
+        #[arg(long, conflicts_with = "messages")]
+        group: Option<GroupName>,
         /// `evt_…`
-        #[arg(required = true)]
+        #[arg(required_unless_present = "group")]
         messages: Vec<String>,
+    },
+    /// Takes a discard back, within 10 minutes.
+    UndoDiscard {
+        #[command(flatten)]
+        school: School,
+        /// As the discard answered it.
+        undo: String,
+    },
+    /// Attempts over a time, by status.
+    Histogram {
+        #[command(flatten)]
+        school: School,
+        #[arg(long, allow_hyphen_values = true, default_value = "", hide_default_value = true)]
+        filter: String,
+        /// An instant, or an age like -7d [default: 24 h before --until].
+        #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+        since: Option<When>,
+        /// The same [default: now].
+        #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+        until: Option<When>,
+        /// At most so many, 1 to 240.
+        #[arg(long, value_name = "N", default_value_t = 60)]
+        buckets: u32,
     },
     /// Figures of a school.
     Stats {
@@ -120,20 +162,40 @@ impl LogCommand {
                         .with("queued", format!("as attempt {} of {}", answer.queued_as_try, answer.message))
                 })?;
             }
-            Self::Replay { school, filter, since, dry_run } => {
+            Self::Replay { school, filter, since, group, dry_run } => {
                 let since = since.map(When::to_timestamp);
-                let request = pb::ReplayRequest { school: school.school, filter, since, dry_run };
+                let group = group.map(|GroupName(group)| group);
+                let request = pb::ReplayRequest { school: school.school, filter, since, dry_run, group };
                 output.one(&client.replay(session.call(request)).await?.into_inner(), |answer| {
                     Fields::default()
                         .with(if dry_run { "would send" } else { "queued" }, answer.messages)
                         .with("refused", answer.refused)
                 })?;
             }
-            Self::Discard { school, reason, messages } => {
-                let request = pb::DiscardMessagesRequest { school: school.school, messages, reason };
+            Self::Undelivered { school, district } => {
+                let request = pb::ListUndeliveredRequest { school, district, ..Default::default() };
+                return groups::undelivered(request, session, output).await;
+            }
+            Self::Discard { school, reason, group, messages } => {
+                let group = group.map(|GroupName(group)| group);
+                let request = pb::DiscardMessagesRequest { school: school.school, messages, reason, group };
                 output.one(&client.discard_messages(session.call(request)).await?.into_inner(), |answer| {
-                    Fields::default().with("discarded", answer.discarded)
+                    Fields::default()
+                        .with("discarded", answer.discarded)
+                        .with("undo", &answer.undo)
+                        .with("undo until", time(answer.undo_until.as_ref()))
                 })?;
+            }
+            Self::UndoDiscard { school, undo } => {
+                let request = pb::UndoDiscardRequest { school: school.school, undo };
+                output.one(&client.undo_discard(session.call(request)).await?.into_inner(), |answer| {
+                    Fields::default().with("restored", answer.restored).with("superseded", answer.superseded)
+                })?;
+            }
+            Self::Histogram { school, filter, since, until, buckets } => {
+                let (since, until) = (since.map(When::to_timestamp), until.map(When::to_timestamp));
+                let request = pb::GetHistogramRequest { school: school.school, filter, since, until, buckets };
+                return groups::histogram(request, session, output).await;
             }
             Self::Stats { school, since } => {
                 let request = pb::GetStatsRequest { school: school.school, since: since.map(When::to_timestamp) };

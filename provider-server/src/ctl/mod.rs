@@ -10,6 +10,7 @@ mod files;
 mod import;
 mod log;
 mod output;
+mod overview;
 mod roster;
 mod school;
 mod student;
@@ -68,6 +69,8 @@ enum Command {
     Student(student::StudentCommand),
     /// Imports a OneRoster zip, or looks after a run.
     Import(import::ImportArgs),
+    /// The dashboard: figures of a day, what needs attention, schools.
+    Overview(overview::OverviewArgs),
     /// The delivery log.
     #[command(subcommand)]
     Log(log::LogCommand),
@@ -106,6 +109,7 @@ impl Ctl {
             Command::School(command) => command.run(&session, &output).await,
             Command::Student(command) => command.run(&session, &output).await,
             Command::Import(arguments) => arguments.run(&session, &output).await,
+            Command::Overview(arguments) => arguments.run(&session, &output).await,
             Command::Log(command) => command.run(&session, &output).await,
             Command::Roster(command) => command.run(&session, &output).await,
             Command::Audit(command) => command.run(&session, &output).await,
@@ -143,6 +147,8 @@ mod tests {
             "staff create --username U --password-file P --role operator --district D",
             "staff list",
             "staff disable U",
+            "staff update U --role viewer --district D --password-file P --enable",
+            "staff revoke-sessions U",
             "district create NAME --sourced-id ID",
             "district list",
             "school create NAME --district D --sourced-id ID",
@@ -154,6 +160,8 @@ mod tests {
             "school code S",
             "school rotate S --secret-out FILE",
             "school pause S",
+            "school rename S NAME",
+            "school delete S --confirm-name NAME",
             "school resume S",
             "student put - --district D",
             "student get ID --district D",
@@ -161,8 +169,12 @@ mod tests {
             "student enroll ID --district D --school S",
             "student withdraw ID --district D --school S",
             "student transfer ID --district D --from S --to S2",
-            "student delete ID --district D",
+            "student delete ID --district D --dry-run",
+            "student list --district D --order-by family_name --descending --grade 07",
+            "student erase ID --district D --confirm ID --reason asked",
             "import FILE --district D --profile strict --wait",
+            "import FILE --district D --review",
+            "import plan RUN --kind updated --school S",
             "import show RUN",
             "import errors RUN",
             "import approve --without-deletions RUN",
@@ -174,6 +186,13 @@ mod tests {
             "log resend evt_1",
             "log replay --school S --dry-run",
             "log stats --school S",
+            "log histogram --school S --since -7d --buckets 24",
+            "log undelivered --school S",
+            "log replay --school S --group parked,exhausted,http,422",
+            "log discard --school S --reason R --group held,gone",
+            "log discard --school S --reason R evt_1",
+            "log undo-discard --school S abc",
+            "overview --district D",
             "log messages --school S",
             "roster export --school S",
             "roster digest --school S",

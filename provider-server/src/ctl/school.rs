@@ -45,6 +45,20 @@ pub enum SchoolCommand {
     },
     /// One school with its connection and figures.
     Show(SchoolName),
+    /// Renames a school.
+    Rename {
+        #[command(flatten)]
+        school: SchoolName,
+        name: String,
+    },
+    /// Deletes a school for good: its keys are destroyed, and what it was not sent is discarded.
+    Delete {
+        #[command(flatten)]
+        school: SchoolName,
+        /// The school's name, exactly.
+        #[arg(long, value_name = "NAME")]
+        confirm_name: String,
+    },
     /// Sets where and how a school's webhooks are sent.
     Connect(ConnectArgs),
     /// Issues the one-time enrollment code; an earlier unused one ends.
@@ -164,6 +178,17 @@ impl SchoolCommand {
             Self::Show(SchoolName { school, district }) => {
                 let request = pb::GetSchoolRequest { school, district: district.unwrap_or_default() };
                 client.get_school(session.call(request)).await?.into_inner()
+            }
+            Self::Rename { school, name } => {
+                let request = pb::UpdateSchoolRequest { school: school.resolve(session).await?, name };
+                client.update_school(session.call(request)).await?.into_inner()
+            }
+            Self::Delete { school, confirm_name } => {
+                let request = pb::DeleteSchoolRequest { school: school.resolve(session).await?, confirm_name };
+                output.one(&client.delete_school(session.call(request)).await?.into_inner(), |deleted| {
+                    Fields::default().with("deleted", &deleted.school_id).with("discarded", deleted.discarded)
+                })?;
+                return Ok(exit::OK);
             }
             Self::Connect(arguments) => connect(arguments, session).await?,
             Self::Code { school, ttl_s } => {

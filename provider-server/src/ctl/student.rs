@@ -36,12 +36,15 @@ pub enum StudentCommand {
         /// The same key answers the same for 7 days; with several records it is continued by their number.
         #[arg(long, value_name = "KEY", default_value = "", hide_default_value = true)]
         idempotency_key: String,
+        /// Only says what would be sent; for one record.
+        #[arg(long)]
+        dry_run: bool,
     },
     /// One student.
     Get(Student),
     /// Earlier versions, newest first.
     Versions(Student),
-    /// Students by sourcedId.
+    /// Students in an order.
     List {
         #[arg(long, value_name = "D")]
         district: String,
@@ -54,9 +57,29 @@ pub enum StudentCommand {
         /// Also those marked for deletion.
         #[arg(long)]
         include_deleted: bool,
+        /// sourced_id, family_name, given_name or date_last_modified.
+        #[arg(long, value_name = "FIELD", default_value = "sourced_id")]
+        order_by: String,
+        /// The last ones first.
+        #[arg(long)]
+        descending: bool,
+        /// Only in this grade; may be repeated.
+        #[arg(long = "grade", value_name = "GRADE")]
+        grades: Vec<String>,
         /// At most so many; 0 means all.
         #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
         limit: usize,
+    },
+    /// Erases a student for good: only a tombstone of sourcedId and version stays.
+    Erase {
+        #[command(flatten)]
+        student: Student,
+        /// The sourcedId once more.
+        #[arg(long, value_name = "ID")]
+        confirm: String,
+        /// Why; kept in the audit log.
+        #[arg(long)]
+        reason: String,
     },
     /// Adds or re-opens the enrollment at a school.
     Enroll {
@@ -125,14 +148,18 @@ pub struct Key {
     /// The same key answers the same for 7 days.
     #[arg(long, value_name = "KEY", default_value = "", hide_default_value = true)]
     idempotency_key: String,
+    /// Only says what would be sent.
+    #[arg(long)]
+    dry_run: bool,
 }
 
 impl StudentCommand {
     pub async fn run(self, session: &Session, output: &Output) -> Outcome {
         let mut client = session.students();
         let result = match self {
-            Self::Put { file, district, idempotency_key } => {
-                return put(&file, district, idempotency_key, session, output).await;
+            Self::Put { file, district, idempotency_key, dry_run } => {
+                let key = Key { idempotency_key, dry_run };
+                return put(&file, district, key, session, output).await;
             }
             Self::Get(Student { sourced_id, district }) => {
                 let request = session.call(pb::GetStudentRequest { district, sourced_id });
@@ -149,9 +176,22 @@ impl StudentCommand {
                 })?;
                 return Ok(exit::OK);
             }
-            Self::List { district, school, search, include_deleted, limit } => {
-                let request =
-                    pb::ListStudentsRequest { district, school, search, include_deleted, ..Default::default() };
+            Self::Erase { student: Student { sourced_id, district }, confirm, reason } => {
+                let request = pb::EraseStudentRequest { district, sourced_id, confirm_sourced_id: confirm, reason };
+                output.one(&client.erase_student(session.call(request)).await?.into_inner(), erased)?;
+                return Ok(exit::OK);
+            }
+            Self::List { district, school, search, include_deleted, order_by, descending, grades, limit } => {
+                let request = pb::ListStudentsRequest {
+                    district,
+                    school,
+                    search,
+                    include_deleted,
+                    order_by,
+                    descending,
+                    grades,
+                    ..Default::default()
+                };
                 return list(request, limit, session, output).await;
             }
             Self::Enroll { student, school, role_type, begin_date, key } => {
@@ -162,6 +202,7 @@ impl StudentCommand {
                     role_type,
                     begin_date,
                     idempotency_key: key.idempotency_key,
+                    dry_run: key.dry_run,
                 };
                 client.enroll_student(session.call(request)).await
             }
@@ -173,6 +214,7 @@ impl StudentCommand {
                     end_date,
                     exit_reason,
                     idempotency_key: key.idempotency_key,
+                    dry_run: key.dry_run,
                 };
                 client.withdraw_student(session.call(request)).await
             }
@@ -185,6 +227,7 @@ impl StudentCommand {
                     effective_date,
                     exit_reason,
                     idempotency_key: key.idempotency_key,
+                    dry_run: key.dry_run,
                 };
                 client.transfer_student(session.call(request)).await
             }
@@ -193,6 +236,7 @@ impl StudentCommand {
                     district: student.district,
                     sourced_id: student.sourced_id,
                     idempotency_key: key.idempotency_key,
+                    dry_run: key.dry_run,
                 };
                 client.delete_student(session.call(request)).await
             }
@@ -229,7 +273,8 @@ async fn list(mut request: pb::ListStudentsRequest, limit: usize, session: &Sess
 }
 
 /// One record goes as a unary call, more as a stream.
-async fn put(file: &Path, district: String, key: String, session: &Session, output: &Output) -> Outcome {
+async fn put(file: &Path, district: String, key: Key, session: &Session, output: &Output) -> Outcome {
+    let Key { idempotency_key: key, dry_run } = key;
     let mut records = open(file)?;
     let bad = |message: String| Failure::new(exit::BAD_DATA, format!("{}: {message}", file.display()));
     let first = match records.recv().await {
@@ -239,11 +284,14 @@ async fn put(file: &Path, district: String, key: String, session: &Session, outp
     };
     let Some(second) = records.recv().await else {
         let student = first.map_err(|error| bad(describe(&error)))?;
-        let request = pb::PutStudentRequest { district, student: Some(student), idempotency_key: key };
+        let request = pb::PutStudentRequest { district, student: Some(student), idempotency_key: key, dry_run };
         let result = session.students().put_student(session.call(request)).await.map_err(Failure::from_data)?;
         return changed(&result.into_inner(), output);
     };
 
+    if dry_run {
+        return Err(Failure::usage("--dry-run is for one record: give a file with one student"));
+    }
     let (changes, receiver) = mpsc::channel(BUFFERED);
     let under_way = Arc::new(Mutex::new(VecDeque::new()));
     let (refusals, mut refused) = mpsc::channel(BUFFERED);
@@ -433,14 +481,27 @@ fn describe(invalid: &InvalidRecord) -> String {
 fn changed(result: &pb::ChangeResult, output: &Output) -> Outcome {
     output.one(result, |result| {
         let student = result.student.clone().unwrap_or_default();
-        Fields::default()
+        let fields = Fields::default()
             .with("sourcedId", &student.sourced_id)
             .with("version", student.version)
-            .with("change", if result.change_id.is_empty() { "nothing changed" } else { &result.change_id })
+            .with("change", if result.change_id.is_empty() { "none" } else { &result.change_id })
             .with("events", result.events)
-            .with("repeated", if result.repeated { "yes: the answer of the same idempotency key" } else { "" })
+            .with("repeated", if result.repeated { "yes: the answer of the same idempotency key" } else { "" });
+        let tell = |fields: Fields, event: &pb::PlannedEvent| {
+            fields.with("would send", format!("{} to {}", event.event_type, event.school_name))
+        };
+        result.sends.iter().fold(fields, tell)
     })?;
     Ok(exit::OK)
+}
+
+fn erased(receipt: &pb::EraseStudentResponse) -> Fields {
+    Fields::default()
+        .with("erased", &receipt.student_id)
+        .with("version", receipt.version)
+        .with("schools told", receipt.events)
+        .with("versions deleted", receipt.versions_deleted)
+        .with("bodies deleted", receipt.bodies_deleted)
 }
 
 fn fields(student: &pb::Student) -> Fields {

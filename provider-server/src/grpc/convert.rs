@@ -11,6 +11,7 @@ use crate::{
         change::ChangeOutcome,
         student::{Enrollment, RoleType, Status, Student, StudentFields},
     },
+    store::changes::preview::{PlannedEvent, Preview},
 };
 
 /// Unix ms as a timestamp.
@@ -80,7 +81,7 @@ pub fn student(student: Student) -> pb::Student {
     let fields = student.fields;
     let status = match student.status {
         Status::Active => pb::StudentStatus::Active,
-        Status::ToBeDeleted => pb::StudentStatus::Tobedeleted,
+        Status::ToBeDeleted | Status::Erased => pb::StudentStatus::Tobedeleted,
     };
     let enrollment = |e: Enrollment| pb::SchoolEnrollment {
         school_sourced_id: e.school,
@@ -119,6 +120,23 @@ pub fn change_result(outcome: ChangeOutcome) -> pb::ChangeResult {
         events: outcome.events,
         repeated: outcome.repeated,
         student: Some(student(outcome.student)),
+        sends: Vec::new(),
+    }
+}
+
+/// What a change would do.
+pub fn preview(preview: Preview) -> pb::ChangeResult {
+    let event = |event: PlannedEvent| pb::PlannedEvent {
+        school_id: event.school.to_string(),
+        school_sourced_id: event.school_sourced_id,
+        school_name: event.school_name,
+        event_type: event.event_type.as_str().into(),
+    };
+    pb::ChangeResult {
+        events: u32::try_from(preview.events.len()).unwrap_or(u32::MAX),
+        sends: preview.events.into_iter().map(event).collect(),
+        student: Some(student(preview.student)),
+        ..Default::default()
     }
 }
 

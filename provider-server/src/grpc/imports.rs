@@ -11,7 +11,7 @@ use rollcall_proto::{
 };
 use tonic::{Request, Response, Status, Streaming};
 
-use self::answers::{to_csv, to_problem, to_run};
+use self::answers::{to_csv, to_planned, to_problem, to_run};
 use super::{
     Services,
     auth::caller,
@@ -20,8 +20,11 @@ use super::{
 };
 use crate::{
     error::{Refusal, RefusalKind},
-    import::{MAX_UPLOAD_BYTES, Upload},
-    model::access::{Caller, Scope},
+    import::{MAX_UPLOAD_BYTES, Upload, preview},
+    model::{
+        access::{Caller, Scope},
+        planned_change::ChangeKind,
+    },
     oneroster::Profile,
     store::{
         StoreError,
@@ -74,6 +77,7 @@ struct Start {
     file_name: String,
     profile: Profile,
     size_bytes: u64,
+    review: bool,
 }
 
 fn read_start(part: Option<Part>) -> Result<Start, Refusal> {
@@ -91,7 +95,8 @@ fn read_start(part: Option<Part>) -> Result<Start, Refusal> {
     if start.size_bytes == 0 || start.size_bytes > MAX_UPLOAD_BYTES {
         return Err(Refusal::field("sizeBytes", "must be the zip's length, at most 4 GiB"));
     }
-    Ok(Start { district: start.district, file_name: start.file_name, profile, size_bytes: start.size_bytes })
+    let pb::ImportStart { district, file_name, size_bytes, hold_for_review: review, .. } = start;
+    Ok(Start { district, file_name, profile, size_bytes, review })
 }
 
 async fn next_part(parts: &mut Streaming<pb::StartImportRequest>) -> Result<Option<pb::StartImportRequest>, Status> {
@@ -135,9 +140,9 @@ impl ImportService for ImportApi {
             refused(Refusal::new(RefusalKind::Exhausted, message))
         })?;
         let file = receive(upload, parts).await?;
-        let (file_name, profile) = (start.file_name, start.profile);
+        let (file_name, profile, review) = (start.file_name, start.profile, start.review);
         let created = store.act(move |tx| {
-            Box::pin(async move { imports::create(tx, district, &actor, &file_name, profile.as_str()).await })
+            Box::pin(async move { imports::create(tx, district, &actor, &file_name, profile.as_str(), review).await })
         });
         let id = created.await.map_err(to_status)?;
         let run = self.current(&scope, id).await?;
@@ -230,6 +235,36 @@ impl ImportService for ImportApi {
             }
         });
         Ok(Response::new(Box::pin(parts)))
+    }
+
+    async fn list_planned_changes(
+        &self,
+        request: Request<pb::ListPlannedChangesRequest>,
+    ) -> Answer<pb::ListPlannedChangesResponse> {
+        let Caller { scope, actor, .. } = caller(&request)?;
+        let request = request.into_inner();
+        let kind = match request.kind.as_str() {
+            "" => None,
+            name => {
+                let known = ChangeKind::parse(name);
+                let message = "must be created, updated or deleted, or be left out";
+                Some(known.ok_or_else(|| refused(Refusal::field("kind", message)))?)
+            }
+        };
+        let limit = page_size(request.page_size).map_err(refused)? as usize;
+        let after = read_page_token(&request.page_token).map_err(refused)?;
+        let run = self.run(&scope, &request.run).await?;
+        let store = &self.services.store;
+        let asked = preview::Asked { kind, school: request.school_sourced_id, after, limit };
+        let page = preview::page(store, &run, asked).await.map_err(to_status)?;
+        if after.is_none() {
+            let kept = store.act(move |tx| Box::pin(imports::log_preview(tx, run, actor)));
+            kept.await.map_err(to_status)?;
+        }
+        Ok(Response::new(pb::ListPlannedChangesResponse {
+            changes: page.changes.into_iter().map(to_planned).collect(),
+            next_page_token: page_token(page.next),
+        }))
     }
 
     async fn approve_import(&self, request: Request<pb::ApproveImportRequest>) -> Answer<pb::ImportRun> {

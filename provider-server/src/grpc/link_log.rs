@@ -29,6 +29,6 @@ pub async fn replay_since(
     if since_ms.is_some() && request.after_sequence > 0 {
         return Err(refused(Refusal::field("afterSequence", "give either a time or a sequence")));
     }
-    let selection = Selection { filter: LogFilter::default(), since_ms, after_sequence };
+    let selection = Selection { filter: LogFilter::default(), since_ms, after_sequence, group: None };
     log::replay(&services.store, place, selection, &actor, request.dry_run).await
 }

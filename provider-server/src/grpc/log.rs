@@ -1,6 +1,9 @@
 //! The delivery log: pages, the live tail, one message with everything, and acts on messages.
 
 mod answers;
+mod groups;
+mod histogram;
+mod overview;
 mod tail;
 
 use std::pin::Pin;
@@ -28,11 +31,13 @@ use crate::{
     store::{
         Store, StoreError,
         log::{
-            self, message,
+            self,
+            discard::Discard,
+            message,
             replay::{self as store_replay, Selection},
             resend, stats,
         },
-        scope::resolve_school,
+        scope::resolve_school_in_log,
     },
 };
 
@@ -56,7 +61,7 @@ impl LogApi {
 
     async fn school(&self, scope: &Scope, text: &str) -> Result<(SchoolId, DistrictId), Status> {
         let mut conn = self.services.store.reader().await.map_err(to_status)?;
-        resolve_school(&mut conn, scope, text, None).await.map_err(to_status)
+        resolve_school_in_log(&mut conn, scope, text).await.map_err(to_status)
     }
 }
 
@@ -160,7 +165,8 @@ impl LogService for LogApi {
         let place = self.school(&caller.scope, &request.school).await?;
         let filter = read_filter(&request.filter).map_err(refused)?;
         let since_ms = request.since.map(|since| unix_ms("since", since)).transpose().map_err(refused)?;
-        let selection = Selection { filter, since_ms, after_sequence: None };
+        let group = request.group.map(groups::read).transpose().map_err(refused)?;
+        let selection = Selection { filter, since_ms, after_sequence: None, group };
         replay(&self.services.store, place, selection, &caller.actor, request.dry_run).await
     }
 
@@ -172,13 +178,35 @@ impl LogService for LogApi {
         let request = request.into_inner();
         let place = self.school(&caller.scope, &request.school).await?;
         let reason = read_reason(&request.reason).map_err(refused)?;
-        let ids = read_ids(&request.messages).map_err(refused)?;
-        let discarded = self
-            .services
-            .store
-            .act(move |tx| Box::pin(async move { resend::discard(tx, place, ids, reason, &caller.actor).await }));
-        let discarded = discarded.await.map_err(to_status)?;
-        Ok(Response::new(pb::DiscardMessagesResponse { discarded }))
+        let discard = Discard { place, reason, actor: caller.actor };
+        groups::discard(&self.services.store, discard, request.messages, request.group).await
+    }
+
+    async fn get_histogram(&self, request: Request<pb::GetHistogramRequest>) -> Answer<pb::Histogram> {
+        let caller = caller(&request)?;
+        let request = request.into_inner();
+        let (school, _) = self.school(&caller.scope, &request.school).await?;
+        histogram::answer(&self.services.store, school, request).await
+    }
+
+    async fn get_overview(&self, request: Request<pb::GetOverviewRequest>) -> Answer<pb::Overview> {
+        let scope = caller(&request)?.scope;
+        overview::answer(&self.services.store, &scope, &request.get_ref().district).await
+    }
+
+    async fn list_undelivered(
+        &self,
+        request: Request<pb::ListUndeliveredRequest>,
+    ) -> Answer<pb::ListUndeliveredResponse> {
+        let scope = caller(&request)?.scope;
+        groups::list(&self.services.store, &scope, request.into_inner()).await
+    }
+
+    async fn undo_discard(&self, request: Request<pb::UndoDiscardRequest>) -> Answer<pb::UndoDiscardResponse> {
+        let caller = caller(&request)?;
+        let request = request.into_inner();
+        let place = self.school(&caller.scope, &request.school).await?;
+        groups::undo(&self.services.store, place, &request.undo, &caller.actor).await
     }
 
     async fn get_stats(&self, request: Request<pb::GetStatsRequest>) -> Answer<pb::Stats> {
@@ -252,17 +280,6 @@ fn message_id(field: &str, text: &str) -> Result<EventId, Refusal> {
     text.trim()
         .parse()
         .map_err(|_| Refusal::field(field, "is not a message's id: they look like evt_ and 26 characters"))
-}
-
-fn read_ids(texts: &[String]) -> Result<Vec<EventId>, Refusal> {
-    if texts.is_empty() || texts.len() > resend::MAX_DISCARDS {
-        return Err(Refusal::field("messages", format!("name 1 to {} messages", resend::MAX_DISCARDS)));
-    }
-    let ids = texts.iter().enumerate().map(|(index, text)| message_id(&format!("messages[{index}]"), text));
-    let mut ids: Vec<EventId> = ids.collect::<Result<_, _>>()?;
-    ids.sort_unstable();
-    ids.dedup();
-    Ok(ids)
 }
 
 fn read_reason(text: &str) -> Result<String, Refusal> {

@@ -81,7 +81,8 @@ fn to_code_info(code: Code) -> pb::CodeInfo {
     }
 }
 
-fn to_state(state: ShownState) -> pb::ConnectionState {
+/// The schema's word for a connection's state.
+pub fn to_state(state: ShownState) -> pb::ConnectionState {
     match state {
         ShownState::NotConnected => pb::ConnectionState::NotConnected,
         ShownState::Enrolling => pb::ConnectionState::Enrolling,

@@ -26,7 +26,7 @@ use crate::{
         Act, StoreError, Tx, codes,
         rotation::{self, Ask},
         school_connection::{self as connection, Settings},
-        schools,
+        school_deletion, schools,
         scope::{resolve_district, resolve_school},
     },
 };
@@ -142,6 +142,29 @@ impl SchoolService for SchoolApi {
         let request = request.into_inner();
         let (school, _) = self.place(&scope, &request.school, &request.district).await?;
         self.answer(school).await
+    }
+
+    async fn update_school(&self, request: Request<pb::UpdateSchoolRequest>) -> Answer<pb::School> {
+        let Caller { actor, scope } = caller(&request)?;
+        let request = request.into_inner();
+        let name = check_name("name", &request.name).map_err(refused)?;
+        let place = self.place(&scope, &request.school, "").await?;
+        let renamed = self
+            .services
+            .store
+            .act(move |tx| Box::pin(async move { school_deletion::rename(tx, place, &actor, &name).await }));
+        renamed.await.map_err(to_status)?;
+        self.answer(place.0).await
+    }
+
+    async fn delete_school(&self, request: Request<pb::DeleteSchoolRequest>) -> Answer<pb::DeleteSchoolResponse> {
+        let Caller { actor, scope } = caller(&request)?;
+        let request = request.into_inner();
+        let place = self.place(&scope, &request.school, "").await?;
+        let deleted = school_deletion::delete(&self.services.store, place, actor, request.confirm_name);
+        let discarded = deleted.await.map_err(to_status)?;
+        self.services.sessions.forget_school(place.0);
+        Ok(Response::new(pb::DeleteSchoolResponse { school_id: place.0.to_string(), discarded }))
     }
 
     async fn connect_school(&self, request: Request<pb::ConnectSchoolRequest>) -> Answer<pb::School> {

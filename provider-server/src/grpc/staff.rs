@@ -2,7 +2,10 @@
 
 use std::{net::SocketAddr, path::PathBuf};
 
-use rollcall_proto::provider::v1::{self, staff_service_server::StaffService};
+use rollcall_proto::{
+    id::DistrictId,
+    provider::v1::{self, staff_service_server::StaffService},
+};
 use tonic::{Request, Response, Status};
 use zeroize::Zeroizing;
 
@@ -17,9 +20,10 @@ use crate::{
     model::access::{Role, Scope},
     passwords::Passwords,
     store::{
+        StoreError, Tx,
         limits::{self, Subject},
         scope::resolve_district,
-        staff::{self, Grant, NewStaff},
+        staff::{self, Grant, NewStaff, StaffUpdate},
     },
 };
 
@@ -81,6 +85,26 @@ fn check_new(username: &str, password: &str) -> Result<(), Status> {
         violations.extend(refusal.violations);
     }
     if violations.is_empty() { Ok(()) } else { Err(refused(Refusal::fields(violations))) }
+}
+
+/// Districts are named where the role has a scope, and only there.
+fn check_districts(role: Role, names: &[String]) -> Result<(), Refusal> {
+    match (role, names.len()) {
+        (Role::Owner, 1..) => Err(Refusal::field("districts", "an owner has all districts: leave it empty")),
+        (Role::Owner, 0) | (_, 1..=1_000) => Ok(()),
+        (_, 0) => Err(Refusal::field("districts", "name at least one district")),
+        _ => Err(Refusal::field("districts", "name at most 1,000")),
+    }
+}
+
+async fn resolve_all(tx: &mut Tx<'_>, names: Vec<String>) -> Result<Vec<DistrictId>, StoreError> {
+    let mut districts = Vec::with_capacity(names.len());
+    for name in names {
+        districts.push(resolve_district(tx.conn, &Scope::Installation, &name).await?);
+    }
+    districts.sort_unstable();
+    districts.dedup();
+    Ok(districts)
 }
 
 fn staff_role(number: i32) -> Result<Role, Status> {
@@ -168,26 +192,12 @@ impl StaffService for StaffApi {
         check_new(&request.username, &password)?;
         let role = staff_role(request.role)?;
         let names = request.districts;
-        match (role, names.is_empty()) {
-            (Role::Owner, false) => {
-                return Err(refused(Refusal::field("districts", "an owner has all districts: leave it empty")));
-            }
-            (Role::Owner, true) | (_, false) => {}
-            (_, true) => return Err(refused(Refusal::field("districts", "name at least one district"))),
-        }
-        if names.len() > 1_000 {
-            return Err(refused(Refusal::field("districts", "name at most 1,000")));
-        }
+        check_districts(role, &names).map_err(refused)?;
         let password_hash = self.services.passwords.hash(password).await.map_err(refused)?;
         let username = request.username;
         let created = self.services.store.act(move |tx| {
             Box::pin(async move {
-                let mut districts = Vec::with_capacity(names.len());
-                for name in names {
-                    districts.push(resolve_district(tx.conn, &Scope::Installation, &name).await?);
-                }
-                districts.sort_unstable();
-                districts.dedup();
+                let districts = resolve_all(tx, names).await?;
                 staff::create(tx, &actor, NewStaff { username, password_hash, role, districts }).await
             })
         });
@@ -198,6 +208,58 @@ impl StaffService for StaffApi {
         let listed = async { staff::list(&mut self.services.store.reader().await?).await };
         let staff = listed.await.map_err(to_status)?.into_iter().map(to_staff).collect();
         Ok(Response::new(v1::ListStaffResponse { staff }))
+    }
+
+    async fn update_staff(&self, request: Request<v1::UpdateStaffRequest>) -> Result<Response<v1::Staff>, Status> {
+        let identity = identity(&request)?;
+        let (actor, keep) = (identity.caller.actor.clone(), identity.token);
+        let request = request.into_inner();
+        let password = Zeroizing::new(request.password);
+        let role = match v1::Role::try_from(request.role) {
+            Ok(v1::Role::Unspecified) if request.districts.is_empty() => None,
+            Ok(v1::Role::Unspecified) => return Err(refused(Refusal::field("districts", "come with a role"))),
+            _ => Some(staff_role(request.role)?),
+        };
+        if let Some(role) = role {
+            check_districts(role, &request.districts).map_err(refused)?;
+        }
+        let password_hash = match password.is_empty() {
+            true => None,
+            false => {
+                let known = async { staff::find(&mut self.services.store.reader().await?, &request.staff).await };
+                let username = known.await.map_err(to_status)?.username;
+                Passwords::check_new(&username, &password).map_err(refused)?;
+                Some(self.services.passwords.hash(password).await.map_err(refused)?)
+            }
+        };
+        let (name, names, disabled) = (request.staff, request.districts, request.disabled);
+        let updated = self.services.store.act(move |tx| {
+            Box::pin(async move {
+                let role = match role {
+                    Some(role) => Some((role, resolve_all(tx, names).await?)),
+                    None => None,
+                };
+                let update = StaffUpdate { role, disabled, password_hash };
+                staff::update(tx, &actor, &name, update, Some(keep)).await
+            })
+        });
+        let updated = updated.await.map_err(to_status)?;
+        self.services.sessions.forget_staff(updated.id);
+        Ok(Response::new(to_staff(updated)))
+    }
+
+    async fn revoke_sessions(
+        &self,
+        request: Request<v1::RevokeSessionsRequest>,
+    ) -> Result<Response<v1::RevokeSessionsResponse>, Status> {
+        let actor = caller(&request)?.actor;
+        let name = request.into_inner().staff;
+        let revoked =
+            self.services.store.act(move |tx| Box::pin(async move { staff::revoke_sessions(tx, &actor, &name).await }));
+        let (id, sessions) = revoked.await.map_err(to_status)?;
+        self.services.sessions.forget_staff(id);
+        let sessions = u32::try_from(sessions).unwrap_or(u32::MAX);
+        Ok(Response::new(v1::RevokeSessionsResponse { sessions }))
     }
 
     async fn disable_staff(&self, request: Request<v1::DisableStaffRequest>) -> Result<Response<v1::Staff>, Status> {

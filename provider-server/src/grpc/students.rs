@@ -1,5 +1,7 @@
 //! Students: unary acts, the stream of changes, lists, export and digest.
 
+mod listing;
+
 use std::pin::Pin;
 
 use futures::{Stream, StreamExt as _, stream};
@@ -10,6 +12,8 @@ use rollcall_proto::{
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, Streaming};
 
+use listing::{read_cursor, student_filter, write_cursor};
+
 use super::{auth::caller, convert, status::to_status};
 use crate::{
     error::Refusal,
@@ -19,10 +23,10 @@ use crate::{
     },
     store::{
         Conn, Store, StoreError,
-        changes::{ChangeQueue, Outcomes},
-        roster,
+        changes::{ChangeQueue, Outcomes, preview},
+        erasure, roster,
         scope::{resolve_district, resolve_school},
-        students::{self, StudentFilter},
+        students,
     },
 };
 
@@ -31,6 +35,7 @@ const CHUNK: usize = 256;
 const CHUNKS_UNDER_WAY: usize = 4;
 const MAX_KEY_CHARS: usize = 128;
 const EXPORT_BUFFER: usize = 4;
+const MAX_REASON_CHARS: usize = 500;
 
 /// See the schema.
 pub struct Students {
@@ -48,35 +53,63 @@ impl StudentService for Students {
         let mut request = request.into_inner();
         let idempotency = idempotency(&request.idempotency_key, &request).map_err(refused)?;
         let student = request.student.take().ok_or_else(|| refused(Refusal::field("student", "is required")))?;
-        self.change(caller, &request.district, idempotency, Act::Put(student)).await
+        self.change(caller, &request.district, idempotency, Act::Put(student), request.dry_run).await
     }
 
     async fn enroll_student(&self, request: Request<pb::EnrollStudentRequest>) -> Answer<pb::ChangeResult> {
         let caller = caller(&request)?;
         let request = request.into_inner();
         let idempotency = idempotency(&request.idempotency_key, &request).map_err(refused)?;
-        self.change(caller, &request.district.clone(), idempotency, Act::Enroll(request)).await
+        let (district, dry_run) = (request.district.clone(), request.dry_run);
+        self.change(caller, &district, idempotency, Act::Enroll(request), dry_run).await
     }
 
     async fn withdraw_student(&self, request: Request<pb::WithdrawStudentRequest>) -> Answer<pb::ChangeResult> {
         let caller = caller(&request)?;
         let request = request.into_inner();
         let idempotency = idempotency(&request.idempotency_key, &request).map_err(refused)?;
-        self.change(caller, &request.district.clone(), idempotency, Act::Withdraw(request)).await
+        let (district, dry_run) = (request.district.clone(), request.dry_run);
+        self.change(caller, &district, idempotency, Act::Withdraw(request), dry_run).await
     }
 
     async fn transfer_student(&self, request: Request<pb::TransferStudentRequest>) -> Answer<pb::ChangeResult> {
         let caller = caller(&request)?;
         let request = request.into_inner();
         let idempotency = idempotency(&request.idempotency_key, &request).map_err(refused)?;
-        self.change(caller, &request.district.clone(), idempotency, Act::Transfer(request)).await
+        let (district, dry_run) = (request.district.clone(), request.dry_run);
+        self.change(caller, &district, idempotency, Act::Transfer(request), dry_run).await
     }
 
     async fn delete_student(&self, request: Request<pb::DeleteStudentRequest>) -> Answer<pb::ChangeResult> {
         let caller = caller(&request)?;
         let request = request.into_inner();
         let idempotency = idempotency(&request.idempotency_key, &request).map_err(refused)?;
-        self.change(caller, &request.district.clone(), idempotency, Act::Delete(request)).await
+        let (district, dry_run) = (request.district.clone(), request.dry_run);
+        self.change(caller, &district, idempotency, Act::Delete(request), dry_run).await
+    }
+
+    async fn erase_student(&self, request: Request<pb::EraseStudentRequest>) -> Answer<pb::EraseStudentResponse> {
+        let caller = caller(&request)?;
+        let request = request.into_inner();
+        if request.confirm_sourced_id != request.sourced_id {
+            return Err(refused(Refusal::field("confirmSourcedId", "must be the sourcedId once more")));
+        }
+        let reason = read_reason(&request.reason).map_err(refused)?;
+        let mut conn = self.store.reader().await.map_err(to_status)?;
+        let district = resolve_district(&mut conn, &caller.scope, &request.district).await.map_err(to_status)?;
+        drop(conn);
+        let erased = self.store.act(move |tx| {
+            Box::pin(async move { erasure::erase(tx, district, &request.sourced_id, &caller.actor, &reason).await })
+        });
+        let erased = erased.await.map_err(to_status)?;
+        let count = |count: u64| u32::try_from(count).unwrap_or(u32::MAX);
+        Ok(Response::new(pb::EraseStudentResponse {
+            student_id: erased.student.to_string(),
+            version: erased.version,
+            events: erased.events,
+            versions_deleted: count(erased.versions),
+            bodies_deleted: count(erased.bodies),
+        }))
     }
 
     async fn get_student(&self, request: Request<pb::GetStudentRequest>) -> Answer<pb::Student> {
@@ -96,13 +129,13 @@ impl StudentService for Students {
             return Err(refused(Refusal::field("search", "needs at least 2 characters")));
         }
         let page_size = page_size(request.page_size, 1_000).map_err(refused)?;
-        let search = request.search.to_lowercase();
-        let filter = StudentFilter { school, search, include_deleted: request.include_deleted };
-        let page = students::list(&mut conn, district, &filter, &request.page_token, page_size).await;
+        let filter = student_filter(&request, school).map_err(refused)?;
+        let after = read_cursor(filter.order, &request.page_token).map_err(refused)?;
+        let page = students::list(&mut conn, district, &filter, after.as_ref(), page_size).await;
         let page = page.map_err(to_status)?;
         Ok(Response::new(pb::ListStudentsResponse {
             students: page.students.into_iter().map(convert::student).collect(),
-            next_page_token: page.next_after.unwrap_or_default(),
+            next_page_token: page.next_after.map(|cursor| write_cursor(filter.order, &cursor)).unwrap_or_default(),
         }))
     }
 
@@ -210,10 +243,15 @@ impl Students {
         district: &str,
         idempotency: Option<Idempotency>,
         act: Act,
+        dry_run: bool,
     ) -> Answer<pb::ChangeResult> {
         let mut conn = self.store.reader().await.map_err(to_status)?;
         let district = resolve_district(&mut conn, &caller.scope, district).await.map_err(to_status)?;
         let mut request = change_request(&mut conn, &caller.scope, district, act).await.map_err(to_status)?;
+        if dry_run {
+            let preview = preview::preview(&mut conn, request, self.store.now_ms()).await.map_err(to_status)?;
+            return Ok(Response::new(convert::preview(preview)));
+        }
         // Held while waiting, a reader would keep other callers from reading.
         drop(conn);
         request.idempotency = idempotency;
@@ -282,6 +320,9 @@ impl StreamDoor {
             key => idempotency(key, &pb::Change { tag: 0, ..change.clone() })?,
         };
         let Some(act) = change.act else { return Err(Refusal::field("act", "is required").into()) };
+        if is_dry(&act) {
+            return Err(Refusal::field("dryRun", "is not for streams: make the call of the act").into());
+        }
         let mut request = match act {
             // The hot path: a put needs nothing from the database here.
             Act::Put(student) => put_request(self.district, student)?,
@@ -319,6 +360,17 @@ fn acks(places: Vec<(u64, Option<Refusal>)>, outcomes: Outcomes) -> impl Iterato
             }
         })
     })
+}
+
+/// Whether an act asks not to be done.
+fn is_dry(act: &Act) -> bool {
+    match act {
+        Act::Put(_) => false,
+        Act::Enroll(r) => r.dry_run,
+        Act::Withdraw(r) => r.dry_run,
+        Act::Transfer(r) => r.dry_run,
+        Act::Delete(r) => r.dry_run,
+    }
 }
 
 fn put_request(district: DistrictId, student: pb::Student) -> Result<ChangeRequest, Refusal> {
@@ -408,4 +460,12 @@ pub fn page_size(asked: u32, most: u32) -> Result<usize, Refusal> {
 
 fn refused(refusal: Refusal) -> Status {
     to_status(refusal.into())
+}
+
+fn read_reason(text: &str) -> Result<String, Refusal> {
+    let reason = text.trim();
+    if reason.is_empty() || reason.chars().count() > MAX_REASON_CHARS || reason.chars().any(char::is_control) {
+        return Err(Refusal::field("reason", "is required: one line of at most 500 characters, kept in the audit log"));
+    }
+    Ok(reason.to_owned())
 }

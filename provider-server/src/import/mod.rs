@@ -2,6 +2,7 @@
 //! staff must decide, and applied in batches. The database holds all that a restart needs; the zip itself is never kept.
 
 mod planning;
+pub mod preview;
 mod reading;
 mod upload;
 

@@ -10,8 +10,9 @@ use rollcall_proto::webhook::event::EventType;
 use crate::{
     model::{
         change::{self, ChangeRequest},
-        holds::{Figures, SchoolFigures, covered, holds},
+        holds::{Figures, SchoolFigures, covered, holds, review},
         import_run::Counts,
+        planned_change::{ChangeKind, schools_of},
         projection::school_change,
         student::{Status, Student},
     },
@@ -51,7 +52,11 @@ pub async fn plan(store: &Store, run: Run) -> Result<(), StoreError> {
     }
     let (same_file, older_by_s) = surroundings::compare_with_earlier(&mut store.reader().await?, &run).await?;
     let (refused, figures, plan) = planner.finish(&run, same_file, older_by_s);
-    let plan = Plan { holds: holds(&figures), ..plan };
+    let mut holds = holds(&figures);
+    if run.review {
+        holds.push(review(plan.counts));
+    }
+    let plan = Plan { holds, ..plan };
     let hold = !covered(&plan.holds, &plan.approved);
     store
         .act(move |tx| {
@@ -155,10 +160,10 @@ impl Planner {
 
     fn change(&mut self, before: Option<&Student>, after: &Student) {
         let in_use = before.filter(|student| student.status == Status::Active);
-        match (in_use, after.status) {
-            (None, _) => self.counts.created += 1,
-            (Some(_), Status::ToBeDeleted) => self.counts.deleted += 1,
-            (Some(_), Status::Active) => self.counts.updated += 1,
+        match ChangeKind::of(before, after) {
+            ChangeKind::Created => self.counts.created += 1,
+            ChangeKind::Deleted => self.counts.deleted += 1,
+            ChangeKind::Updated => self.counts.updated += 1,
         }
         let old = in_use.and_then(|student| student.fields.identifier.as_ref());
         let new = after.fields.identifier.as_ref();
@@ -172,11 +177,7 @@ impl Planner {
             (Some(old), Some(new), ..) => self.renumbered += u64::from(old != new),
             _ => {}
         }
-        let mut schools = after.current_schools();
-        schools.extend(before.map(Student::current_schools).unwrap_or_default());
-        schools.sort_unstable();
-        schools.dedup();
-        for school in schools {
+        for school in schools_of(before, after) {
             let counts = self.schools.entry(school.to_owned()).or_default();
             match school_change(before, after, school).map(|change| change.event_type) {
                 None => counts.unchanged += 1,

@@ -102,10 +102,13 @@ pub fn next(before: Option<&Student>, request: ChangeRequest, birth_date: bool) 
         let current = before.map_or(0, |student| student.version);
         if expected != current {
             let message = format!("the student is at version {current}, not {expected}: read it again and repeat");
-            return Err(Refusal::new(RefusalKind::VersionConflict, message));
+            return Err(Refusal { kind: RefusalKind::VersionConflict, ..Refusal::field("version", message) });
         }
     }
-    let existing = || before.cloned().ok_or_else(|| Refusal::not_found("the student"));
+    let existing = || {
+        let known = before.filter(|student| student.status != Status::Erased);
+        known.cloned().ok_or_else(|| Refusal::not_found("the student"))
+    };
     let in_use = || existing().and_then(refuse_deleted);
     let mut after = match request.act {
         ChangeAct::Put(fields) => {
@@ -163,7 +166,9 @@ pub fn next(before: Option<&Student>, request: ChangeRequest, birth_date: bool) 
 fn refuse_deleted(student: Student) -> Result<Student, Refusal> {
     match student.status {
         Status::Active => Ok(student),
-        Status::ToBeDeleted => Err(Refusal::precondition("the student is marked for deletion: put the record first")),
+        Status::ToBeDeleted | Status::Erased => {
+            Err(Refusal::precondition("the student is marked for deletion: put the record first"))
+        }
     }
 }
 

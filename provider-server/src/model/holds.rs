@@ -1,5 +1,7 @@
 //! When an import waits for staff before anything is applied. Pure. Additions never count, so a first import runs.
 
+use super::import_run::Counts;
+
 /// Of the students there are, in percent: above it the run is held.
 const MAX_DELETED_PERCENT: u64 = 10;
 const MAX_CHANGED_PERCENT: u64 = 75;
@@ -55,10 +57,12 @@ pub enum HoldCode {
     Renumbered,
     SameFile,
     OlderFile,
+    /// Staff asked to see the plan first.
+    Review,
 }
 
 impl HoldCode {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 8] = [
         Self::Deletions,
         Self::Changes,
         Self::SchoolMissing,
@@ -66,6 +70,7 @@ impl HoldCode {
         Self::Renumbered,
         Self::SameFile,
         Self::OlderFile,
+        Self::Review,
     ];
 
     /// As stored and told.
@@ -78,6 +83,7 @@ impl HoldCode {
             Self::Renumbered => "renumbered",
             Self::SameFile => "same_file",
             Self::OlderFile => "older_file",
+            Self::Review => "review",
         }
     }
 
@@ -143,6 +149,14 @@ pub fn holds(figures: &Figures) -> Vec<Hold> {
     holds
 }
 
+/// Holds a run whatever its figures; an approval covers what staff saw, and no more changes than that.
+pub fn review(counts: Counts) -> Hold {
+    let Counts { created, updated, deleted, .. } = counts;
+    let message =
+        format!("look at the plan first, as was asked: {created} created, {updated} updated, {deleted} deleted");
+    Hold { code: HoldCode::Review, message, figure: counts.changes(), school: String::new() }
+}
+
 /// Whether these holds are no worse than those that staff approved.
 pub fn covered(now: &[Hold], approved: &[Hold]) -> bool {
     now.iter().all(|hold| {
@@ -194,6 +208,14 @@ mod tests {
         assert!(covered(&holds(&figures(11)), &approved));
         assert!(!covered(&holds(&figures(21)), &approved), "it grew");
         assert!(!covered(&holds(&Figures { same_file: true, ..figures(20) }), &approved), "a new reason");
+    }
+
+    #[test]
+    fn a_review_holds_even_where_nothing_changes_and_again_where_more_does() {
+        let of = |created| vec![review(Counts { created, ..Counts::default() })];
+        assert!(!covered(&of(0), &[]));
+        assert!(covered(&of(3), &of(3)) && covered(&of(2), &of(3)));
+        assert!(!covered(&of(4), &of(3)), "staff saw less");
     }
 
     proptest! {

@@ -68,7 +68,7 @@ pub fn school_change(before: Option<&Student>, after: &Student, school: &str) ->
         (None, None) => return None,
         (None, Some(_)) if before.is_none() => (EventType::StudentCreated, None),
         (None, Some(_)) => (EventType::StudentEnrolled, None),
-        (Some(_), None) if after.status == Status::ToBeDeleted => (EventType::StudentDeleted, None),
+        (Some(_), None) if after.status != Status::Active => (EventType::StudentDeleted, None),
         (Some(_), None) => (EventType::StudentWithdrawn, None),
         (Some(old), Some(new)) if old == new => return None,
         (Some(old), Some(new)) => (EventType::StudentUpdated, Some(changed(old, new))),

@@ -1,7 +1,7 @@
 //! The student record: OneRoster's names, the rules of each field, and the acts that change it.
 
 use jiff::civil::Date;
-use unicode_normalization::{UnicodeNormalization, is_nfc};
+use unicode_normalization::{UnicodeNormalization, char::is_combining_mark, is_nfc};
 
 use crate::error::{Refusal, Violation};
 
@@ -23,14 +23,17 @@ pub enum Status {
     Active,
     /// Marked for deletion.
     ToBeDeleted,
+    /// Erased for good: a tombstone that holds nothing but its version.
+    Erased,
 }
 
 impl Status {
-    /// OneRoster's word.
+    /// OneRoster's word, or ours.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Active => "active",
             Self::ToBeDeleted => "tobedeleted",
+            Self::Erased => "erased",
         }
     }
 
@@ -39,6 +42,7 @@ impl Status {
         match word {
             "active" => Some(Self::Active),
             "tobedeleted" => Some(Self::ToBeDeleted),
+            "erased" => Some(Self::Erased),
             _ => None,
         }
     }
@@ -120,6 +124,11 @@ pub struct Enrollment {
     pub ended: bool,
 }
 
+/// A name without case and accents, to be sorted by.
+pub fn name_key(name: &str) -> String {
+    name.nfd().filter(|c| !is_combining_mark(*c)).flat_map(char::to_lowercase).collect()
+}
+
 /// Checks a sourcedId: `^[0-9A-Za-z.\-_/@]{1,255}$`.
 pub fn is_sourced_id(text: &str) -> bool {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b".-_/@".contains(&byte);
@@ -155,6 +164,26 @@ impl Student {
 }
 
 impl StudentFields {
+    /// What a tombstone holds.
+    pub fn nothing() -> Self {
+        Self {
+            given_name: String::new(),
+            family_name: String::new(),
+            middle_name: None,
+            preferred_given_name: None,
+            preferred_middle_name: None,
+            preferred_family_name: None,
+            identifier: None,
+            grades: Vec::new(),
+            username: None,
+            email: None,
+            enabled_user: false,
+            primary_org: None,
+            birth_date: None,
+            enrollments: Vec::new(),
+        }
+    }
+
     /// Brings texts into NFC and checks every rule that needs no other record.
     pub fn normalise_and_check(&mut self, birth_date_allowed: bool) -> Result<(), Refusal> {
         let mut violations = Vec::new();

@@ -2,6 +2,7 @@
 //! sequence, its delivery, the idempotency key and the audit row, all in the caller's transaction and in few statements.
 
 pub(super) mod batch;
+pub mod preview;
 mod queue;
 
 use std::collections::{HashMap, HashSet};
@@ -95,10 +96,10 @@ async fn apply_one(
 fn plan_one(tx: &Tx<'_>, batch: &mut Batch, origin: &Origin, request: ChangeRequest) -> Result<ChangeOutcome, Refusal> {
     check_sourced_id("sourcedId", &request.sourced_id)?;
     let district = *batch.districts.get(&request.district).ok_or_else(|| Refusal::not_found("the district"))?;
-    check_schools(batch, &request)?;
     let (district_id, line, act) = (request.district, request.line, request.act.name());
     let key = (district_id, request.sourced_id.clone());
     let before = batch.students.get(&key).map(|known| known.student.clone());
+    check_schools(&request, before.as_ref(), |school| batch.schools.contains_key(&(district_id, school.to_owned())))?;
     let mut after = change::next(before.as_ref(), request, district.birth_date)?;
     if before.as_ref() == Some(&after) {
         return Ok(ChangeOutcome { student: after, change: None, events: 0, repeated: false });
@@ -115,15 +116,20 @@ fn plan_one(tx: &Tx<'_>, batch: &mut Batch, origin: &Origin, request: ChangeRequ
     Ok(ChangeOutcome { student: after, change: Some(change), events, repeated: false })
 }
 
-fn check_schools(batch: &Batch, request: &ChangeRequest) -> Result<(), Refusal> {
-    let known = |school: &str| batch.schools.contains_key(&(request.district, school.to_owned()));
+/// Refuses schools that the district does not have. One that was deleted may stay in the record where it was.
+fn check_schools(
+    request: &ChangeRequest,
+    before: Option<&Student>,
+    known: impl Fn(&str) -> bool,
+) -> Result<(), Refusal> {
+    let was_there = |school: &str| before.is_some_and(|b| b.fields.enrollments.iter().any(|e| e.school == school));
     let put = matches!(request.act, change::ChangeAct::Put(_));
     let unknown: Vec<Violation> = request
         .act
         .schools()
         .into_iter()
         .enumerate()
-        .filter(|(_, school)| !known(school))
+        .filter(|(_, school)| !(known(school) || (put && was_there(school))))
         .map(|(index, _)| Violation {
             field: if put { format!("schoolEnrollments[{index}].schoolSourcedId") } else { "school".into() },
             message: "no school of this district has this sourcedId".into(),

@@ -2,7 +2,9 @@
 
 use rollcall_proto::id::SchoolId;
 
-use super::{Committed, Store, StoreError, Tx, codes, imports, limits, school_connection::NO_SECRET, staff};
+use super::{
+    Committed, Store, StoreError, Tx, codes, imports, limits, log::discard, school_connection::NO_SECRET, staff,
+};
 use crate::crash;
 
 /// Old sessions and limits are deleted every this many rounds.
@@ -70,5 +72,6 @@ async fn end_due(tx: &mut Tx<'_>) -> Result<(), StoreError> {
 async fn purge(tx: &mut Tx<'_>) -> Result<(), StoreError> {
     crash::point("purge");
     limits::purge(tx).await?;
+    discard::purge(tx).await?;
     staff::purge_sessions(tx).await
 }

@@ -24,7 +24,7 @@ use plan::Plan;
 pub const UNDO_MS: i64 = 24 * 3_600 * 1_000;
 
 const COLUMNS: &str = "SELECT run_id, district_id, state, phase, file_name, profile, version, kind, rows_read, counts,
-    applied, without_deletions, undo_skipped, error, started_by, started_ms, finished_ms FROM import_runs";
+    applied, without_deletions, undo_skipped, error, started_by, started_ms, finished_ms, review FROM import_runs";
 
 /// One run.
 #[allow(missing_docs)]
@@ -47,6 +47,8 @@ pub struct Run {
     /// Changes made so far.
     pub applied: u64,
     pub without_deletions: bool,
+    /// Staff see the plan before anything is applied.
+    pub review: bool,
     /// Students that an undo left alone.
     pub undo_skipped: u64,
     /// Why it failed.
@@ -76,6 +78,7 @@ fn read(mut row: Row) -> Result<Run, StoreError> {
         started_by: row.take(14)?,
         started_ms: row.take(15)?,
         finished_ms: row.take(16)?,
+        review: row.take(17)?,
     })
 }
 
@@ -96,13 +99,15 @@ pub async fn create(
     actor: &str,
     file_name: &str,
     profile: &'static str,
+    review: bool,
 ) -> Result<RunId, StoreError> {
     check_free(tx.conn, district).await?;
     let id = RunId::new(tx.now_ms, tx.shared.entropy.bytes());
-    let sql = "INSERT INTO import_runs (run_id, district_id, state, phase, file_name, profile, started_by, started_ms)
-               VALUES ($1, $2, 'checking', 'reading', $3, $4, $5, $6)";
+    let sql = "INSERT INTO import_runs (run_id, district_id, state, phase, file_name, profile, started_by, started_ms, review)
+               VALUES ($1, $2, 'checking', 'reading', $3, $4, $5, $6, $7)";
     let (file, by) = (file_name.to_owned(), actor.to_owned());
-    let values = vec![id.into(), district.into(), file.into(), profile.into(), by.into(), tx.now_ms.into()];
+    let (district_id, now) = (district.into(), tx.now_ms.into());
+    let values = vec![id.into(), district_id, file.into(), profile.into(), by.into(), now, review.into()];
     tx.conn.execute(sql, values).await?;
     keep(tx, district, actor, "import.started", id, String::new()).await?;
     Ok(id)
@@ -183,6 +188,11 @@ pub async fn approve(tx: &mut Tx<'_>, run: &Run, actor: &str, without_deletions:
     expect_one(tx.conn.execute(sql, values).await?, run, "only a held run is approved")?;
     let detail = if without_deletions { "without deletions" } else { "" };
     keep(tx, run.district, actor, "import.approved", run.id, detail.into()).await
+}
+
+/// Keeps who looked at what a run would do to whom.
+pub async fn log_preview(tx: &mut Tx<'_>, run: Run, actor: String) -> Result<(), StoreError> {
+    keep(tx, run.district, &actor, "import.plan_shown", run.id, String::new()).await
 }
 
 /// Staff decide against a held run.

@@ -46,9 +46,10 @@ impl KeyCache {
         self.keys.lock().expect("no holder of this lock panics").insert(scope.to_owned(), key);
     }
 
-    /// Forgets a scope whose key was destroyed.
-    pub fn forget(&self, scope: &str) {
-        self.keys.lock().expect("no holder of this lock panics").remove(scope);
+    /// Forgets a school whose key was destroyed.
+    pub fn forget_school(&self, school: SchoolId) {
+        self.keys.lock().expect("no holder of this lock panics").remove(&school_scope(school));
+        self.schools.lock().expect("no holder of this lock panics").remove(&school);
     }
 
     /// The key of a scope, which must exist.

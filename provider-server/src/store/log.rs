@@ -4,7 +4,10 @@
 //! came. Attempts that were no first, automatic success have an index of their own; a student's and a message's are
 //! found by theirs.
 
-mod condition;
+pub(super) mod condition;
+pub mod discard;
+pub mod groups;
+pub mod histogram;
 pub mod message;
 pub mod replay;
 pub mod resend;
@@ -152,11 +155,16 @@ pub async fn older(
         page.next = page.attempts.last().map(|last| last.log_sequence);
     } else if searched_from > range.from {
         page.next = Some(searched_from);
-        let sql = "SELECT at_ms FROM attempts WHERE school_id = $1 AND log_sequence = $2";
-        let row = conn.query_optional(sql, vec![school.into(), searched_from.into()]).await?;
-        page.searched_until_ms = row.map(|mut row| row.take(0)).transpose()?;
+        page.searched_until_ms = began_ms(conn, school, searched_from).await?;
     }
     Ok(page)
+}
+
+/// When an attempt began, Unix ms.
+async fn began_ms(conn: &mut Conn, school: SchoolId, log_sequence: u64) -> Result<Option<i64>, StoreError> {
+    let sql = "SELECT at_ms FROM attempts WHERE school_id = $1 AND log_sequence = $2";
+    let row = conn.query_optional(sql, vec![school.into(), log_sequence.into()]).await?;
+    row.map(|mut row| row.take(0)).transpose()
 }
 
 /// What a tail reads next.

@@ -11,16 +11,20 @@ pub mod db;
 pub mod deliveries;
 pub mod districts;
 pub mod enrollment;
+pub mod erasure;
 pub mod housekeeping;
 pub mod imports;
 pub mod keys;
 pub mod limits;
 pub mod log;
 pub mod meta;
+mod name_keys;
+pub mod overview;
 pub mod record;
 pub mod roster;
 pub mod rotation;
 pub mod school_connection;
+pub mod school_deletion;
 pub mod schools;
 pub mod scope;
 pub mod secrets;
@@ -146,6 +150,7 @@ impl Store {
         let writer = writer::start(database.writer().await?, shared.clone(), committed);
         let store = Self { database, writer, shared };
         store.act(|tx| Box::pin(async move { keys::check(tx).await })).await?;
+        name_keys::make_due(&store).await?;
         Ok((store, engine))
     }
 

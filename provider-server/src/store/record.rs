@@ -1,6 +1,6 @@
 //! Recording attempts: many outcomes in one transaction, each statement for many rows.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
@@ -19,6 +19,7 @@ use crate::{
     model::{
         breaker::Health,
         delivery::{Trigger, reason, state},
+        latency::step_of,
         outcome::{Answer, Outcome},
     },
     sealing::{Place, SealError, SealingKey},
@@ -116,12 +117,15 @@ pub struct RecordBatch {
     pub schools: Vec<SchoolUpdate>,
 }
 
+/// The hours that attempts are counted by, ms.
+pub const HOUR_MS: i64 = 3_600_000;
+
 /// A message that was no longer ours to update: superseded, discarded or erased meanwhile.
 pub type Lost = (SchoolId, u64);
 
 /// Records a batch. Answers the messages that were not ours any more; their attempts are in the log all the same.
 pub async fn record(tx: &mut Tx<'_>, batch: &RecordBatch) -> Result<Vec<Lost>, StoreError> {
-    let mut next = take_log_sequences(tx, batch).await?;
+    let (mut next, deleted) = take_log_sequences(tx, batch).await?;
     let lost = update_messages(tx, batch).await?;
     let becomes = |wanted| batch.attempts.iter().filter_map(|a| a.message.as_ref()).any(|m| m.state == wanted);
     crash::point("record");
@@ -131,7 +135,7 @@ pub async fn record(tx: &mut Tx<'_>, batch: &RecordBatch) -> Result<Vec<Lost>, S
     if becomes(state::PARKED) {
         crash::point("park");
     }
-    insert_attempts(tx, batch, &mut next).await?;
+    insert_attempts(tx, batch, &mut next, &deleted).await?;
     supersede(tx, batch).await?;
     for school in batch.schools.iter().filter(|school| school.gone) {
         hold(tx, school.school).await?;
@@ -145,8 +149,12 @@ pub async fn record(tx: &mut Tx<'_>, batch: &RecordBatch) -> Result<Vec<Lost>, S
     Ok(lost)
 }
 
-/// Counts the attempts into each school's gap-free log sequence. Answers each school's first number.
-async fn take_log_sequences(tx: &mut Tx<'_>, batch: &RecordBatch) -> Result<HashMap<SchoolId, i64>, StoreError> {
+/// Counts the attempts into each school's gap-free log sequence. Answers each school's first number, and the schools that
+/// were deleted meanwhile.
+async fn take_log_sequences(
+    tx: &mut Tx<'_>,
+    batch: &RecordBatch,
+) -> Result<(HashMap<SchoolId, i64>, HashSet<SchoolId>), StoreError> {
     let mut counts: HashMap<SchoolId, i64> = HashMap::with_capacity(batch.schools.len());
     for attempt in &batch.attempts {
         *counts.entry(attempt.school).or_default() += 1;
@@ -167,17 +175,21 @@ async fn take_log_sequences(tx: &mut Tx<'_>, batch: &RecordBatch) -> Result<Hash
                 probe_wait_ms = CASE WHEN connection_version = v.column3 THEN v.column6 ELSE probe_wait_ms END,
                 last_delivered_ms = CASE WHEN v.column7 > 0 THEN v.column7 ELSE last_delivered_ms END
              FROM (",
-            ") AS v WHERE schools.school_id = v.column1 RETURNING school_id, log_sequence",
+            ") AS v WHERE schools.school_id = v.column1
+             RETURNING school_id, log_sequence, CASE WHEN state = 'deleted' THEN 1 ELSE 0 END",
             7,
             values,
         )
         .await?;
-    let mut next = HashMap::with_capacity(rows.len());
+    let (mut next, mut deleted) = (HashMap::with_capacity(rows.len()), HashSet::new());
     for mut row in rows {
         let (school, last): (SchoolId, i64) = (row.take(0)?, row.take(1)?);
         next.insert(school, last - counts.get(&school).copied().unwrap_or(0) + 1);
+        if row.take(2)? {
+            deleted.insert(school);
+        }
     }
-    Ok(next)
+    Ok((next, deleted))
 }
 
 async fn update_messages(tx: &mut Tx<'_>, batch: &RecordBatch) -> Result<Vec<Lost>, StoreError> {
@@ -246,15 +258,20 @@ async fn insert_attempts(
     tx: &mut Tx<'_>,
     batch: &RecordBatch,
     next: &mut HashMap<SchoolId, i64>,
+    deleted: &HashSet<SchoolId>,
 ) -> Result<(), StoreError> {
     let mut values: Vec<Value> = Vec::with_capacity(batch.attempts.len() * 20);
     let mut answers: Vec<Value> = Vec::new();
+    // In the order of the key, so that two servers cannot wait for each other.
+    let mut hours: BTreeMap<(SchoolId, i64, &'static str, i64), u64> = BTreeMap::new();
     for attempt in &batch.attempts {
-        // A school that was deleted meanwhile has no log any more.
+        // What is of no school any more has no log.
         let Some(number) = next.get_mut(&attempt.school) else { continue };
         let log_sequence = *number;
         *number += 1;
         let outcome = &attempt.outcome;
+        let hour_ms = attempt.at_ms - attempt.at_ms.rem_euclid(HOUR_MS);
+        *hours.entry((attempt.school, hour_ms, attempt.status, step_of(outcome.latency_us))).or_default() += 1;
         values.extend([attempt.school.into(), log_sequence.into(), attempt.event.into()]);
         values.extend([attempt.event_type.as_str().into(), attempt.sequence.into(), attempt.student.into()]);
         values.extend([String::from(&*attempt.sourced_id).into(), attempt.at_ms.into()]);
@@ -263,7 +280,9 @@ async fn insert_attempts(
         values.extend([outcome.code.into(), outcome.latency_us.into(), outcome.first_byte_us.into()]);
         values.extend([outcome.request_bytes.into(), outcome.response_bytes.into(), attempt.next_ms.into()]);
         values.push(i64::from(outcome.clock_skew_s).into());
-        if outcome.answer.is_some() || !attempt.signed_by.is_empty() {
+        // A deleted school has no key, and its answers are of no use to anybody.
+        let keeps = outcome.answer.is_some() || !attempt.signed_by.is_empty();
+        if keeps && !deleted.contains(&attempt.school) {
             let key = KeyCache::get_or_create(tx, &school_scope(attempt.school)).await?;
             let sealed = seal_answer(&key, attempt, log_sequence, tx.shared)?;
             answers.extend([attempt.school.into(), log_sequence.into(), tx.now_ms.into(), sealed.into()]);
@@ -275,6 +294,18 @@ async fn insert_attempts(
     tx.conn.insert_many(head, "", 20, values).await?;
     let head = "INSERT INTO attempt_answers (school_id, log_sequence, created_ms, sealed)";
     tx.conn.insert_many(head, "", 4, answers).await?;
+    let counted = hours.into_iter().flat_map(|((school, hour_ms, status, step), attempts)| {
+        [school.into(), hour_ms.into(), status.into(), step.into(), attempts.into()]
+    });
+    tx.conn
+        .insert_many(
+            "INSERT INTO attempt_hours (school_id, hour_ms, status, latency_step, attempts)",
+            "ON CONFLICT (school_id, hour_ms, status, latency_step)
+             DO UPDATE SET attempts = attempt_hours.attempts + excluded.attempts",
+            5,
+            counted.collect(),
+        )
+        .await?;
     Ok(())
 }
 

@@ -129,7 +129,7 @@ pub async fn list(
         return Ok(Vec::new());
     }
     let mut values: Vec<Value> = vec![limit.into()];
-    let mut conditions = vec!["1 = 1".to_owned()];
+    let mut conditions = vec!["state <> 'deleted'".to_owned()];
     if let Some(districts) = districts {
         let places: Vec<String> = (0..districts.len()).map(|index| format!("${}", index + 2)).collect();
         conditions.push(format!("district_id IN ({})", places.join(",")));

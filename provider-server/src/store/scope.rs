@@ -27,6 +27,19 @@ pub async fn resolve_district(conn: &mut Conn, scope: &Scope, text: &str) -> Res
     one_of("district", found)
 }
 
+/// The same for the log, which outlives its school: a deleted one is found by its id.
+pub async fn resolve_school_in_log(
+    conn: &mut Conn,
+    scope: &Scope,
+    text: &str,
+) -> Result<(SchoolId, DistrictId), StoreError> {
+    let Ok(id) = text.parse::<SchoolId>() else { return resolve_school(conn, scope, text, None).await };
+    let row = conn.query_optional("SELECT district_id FROM schools WHERE school_id = $1", vec![id.into()]).await?;
+    let district = row.map(|mut row| row.take::<DistrictId>(0)).transpose()?;
+    let visible = district.filter(|district| scope.includes_school(*district, id));
+    Ok((id, visible.ok_or_else(|| Refusal::not_found("the school"))?))
+}
+
 /// The school that `text` names, and its district: by id, else by sourcedId, else by name; within `district` where it
 /// is given.
 pub async fn resolve_school(
@@ -37,7 +50,12 @@ pub async fn resolve_school(
 ) -> Result<(SchoolId, DistrictId), StoreError> {
     let visible = |school, of: DistrictId| scope.includes_school(of, school) && district.is_none_or(|only| only == of);
     if let Ok(id) = text.parse::<SchoolId>() {
-        let row = conn.query_optional("SELECT district_id FROM schools WHERE school_id = $1", vec![id.into()]).await?;
+        let row = conn
+            .query_optional(
+                "SELECT district_id FROM schools WHERE school_id = $1 AND state <> 'deleted'",
+                vec![id.into()],
+            )
+            .await?;
         let of = row.map(|mut row| row.take::<DistrictId>(0)).transpose()?;
         let found = of.filter(|of| visible(id, *of)).map(|of| (id, of));
         return found.ok_or_else(|| Refusal::not_found("the school").into());
@@ -64,14 +82,14 @@ async fn named_schools(
         (None, Scope::School(own, _)) => vec![*own],
         (None, Scope::Districts(districts)) => districts.clone(),
         (None, Scope::Installation) => {
-            let sql = "SELECT school_id, district_id, sourced_id FROM schools WHERE sourced_id = $1
-                       UNION SELECT school_id, district_id, sourced_id FROM schools WHERE name = $1
+            let sql = "SELECT school_id, district_id, sourced_id FROM schools WHERE sourced_id = $1 AND state <> 'deleted'
+                       UNION SELECT school_id, district_id, sourced_id FROM schools WHERE name = $1 AND state <> 'deleted'
                        ORDER BY 1 LIMIT 1000";
             return conn.query(sql, vec![name]).await;
         }
     };
     let sql = "SELECT school_id, district_id, sourced_id FROM schools
-               WHERE (sourced_id = $1 OR name = $1) AND district_id IN {list} ORDER BY school_id";
+               WHERE (sourced_id = $1 OR name = $1) AND state <> 'deleted' AND district_id IN {list} ORDER BY school_id";
     conn.query_list(sql, vec![name], districts.into_iter().map(Value::from).collect()).await
 }
 

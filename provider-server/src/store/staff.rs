@@ -86,6 +86,14 @@ pub async fn get(conn: &mut Conn, id: StaffId) -> Result<Staff, StoreError> {
     read_staff(conn, row.ok_or_else(|| Refusal::not_found("the account"))?).await
 }
 
+/// The account of this name or id.
+pub async fn find(conn: &mut Conn, name: &str) -> Result<Staff, StoreError> {
+    let sql = format!("{COLUMNS} WHERE username = $1 OR staff_id = $2");
+    let id = name.parse::<StaffId>().ok();
+    let row = conn.query_optional(&sql, vec![name.to_owned().into(), id.into()]).await?;
+    read_staff(conn, row.ok_or_else(|| Refusal::not_found("the account"))?).await
+}
+
 /// All accounts, by username.
 pub async fn list(conn: &mut Conn) -> Result<Vec<Staff>, StoreError> {
     let mut staff = Vec::new();
@@ -136,26 +144,79 @@ pub async fn create(tx: &mut Tx<'_>, actor: &str, new: NewStaff) -> Result<Staff
     get(tx.conn, id).await
 }
 
-/// Disables an account and ends its sessions. The last enabled owner stays.
-pub async fn disable(tx: &mut Tx<'_>, actor: &str, name: &str) -> Result<Staff, StoreError> {
-    let sql = "SELECT staff_id, role, disabled FROM staff WHERE username = $1 OR staff_id = $2";
-    let id = name.parse::<StaffId>().ok();
-    let row = tx.conn.query_optional(sql, vec![name.to_owned().into(), id.into()]).await?;
-    let mut row = row.ok_or_else(|| Refusal::not_found("the account"))?;
-    let (id, role, disabled): (StaffId, String, bool) = (row.take(0)?, row.take(1)?, row.take(2)?);
-    if disabled {
-        return get(tx.conn, id).await;
-    }
-    if role == Role::Owner.as_str() {
+/// What is changed of an account; nothing where nothing is said.
+#[derive(Default)]
+pub struct StaffUpdate {
+    /// Any but school, with the districts in scope: none for an owner.
+    pub role: Option<(Role, Vec<DistrictId>)>,
+    /// Whether it may sign in.
+    pub disabled: Option<bool>,
+    /// argon2id, PHC text.
+    pub password_hash: Option<String>,
+}
+
+/// Changes the account of this name or id, and ends its sessions but for `keep`. One enabled owner always stays.
+pub async fn update(
+    tx: &mut Tx<'_>,
+    actor: &str,
+    name: &str,
+    update: StaffUpdate,
+    keep: Option<TokenHash>,
+) -> Result<Staff, StoreError> {
+    let Staff { id, role, disabled, .. } = find(tx.conn, name).await?;
+    let was_owner = role == Role::Owner && !disabled;
+    let stays_owner =
+        update.role.as_ref().is_none_or(|(role, _)| *role == Role::Owner) && update.disabled != Some(true);
+    if was_owner && !stays_owner {
         let sql = "SELECT 1 FROM staff WHERE role = 'owner' AND disabled = 0 AND staff_id <> $1 LIMIT 1";
         if tx.conn.query_optional(sql, vec![id.into()]).await?.is_none() {
             return Err(Refusal::precondition("this is the last owner: make another one first").into());
         }
     }
-    tx.conn.execute("UPDATE staff SET disabled = 1 WHERE staff_id = $1", vec![id.into()]).await?;
-    tx.conn.execute("DELETE FROM sessions WHERE staff_id = $1", vec![id.into()]).await?;
-    audit::append(tx, vec![AuditAct::in_installation(actor, "staff.disabled", id)]).await?;
+    let mut acts = Vec::new();
+    if let Some((role, districts)) = update.role {
+        let sql = "UPDATE staff SET role = $2 WHERE staff_id = $1";
+        tx.conn.execute(sql, vec![id.into(), role.as_str().into()]).await?;
+        tx.conn.execute("DELETE FROM staff_districts WHERE staff_id = $1", vec![id.into()]).await?;
+        let rows = districts.iter().flat_map(|district| [id.into(), (*district).into()]).collect();
+        tx.conn.insert_many("INSERT INTO staff_districts (staff_id, district_id)", "", 2, rows).await?;
+        let detail = format!("{} of {} districts", role.as_str(), districts.len());
+        acts.push(AuditAct::in_installation(actor, "staff.role_changed", id).with_detail(detail));
+    }
+    if let Some(hash) = update.password_hash {
+        let sql = "UPDATE staff SET password_hash = $2 WHERE staff_id = $1";
+        tx.conn.execute(sql, vec![id.into(), hash.into()]).await?;
+        acts.push(AuditAct::in_installation(actor, "staff.password_reset", id));
+    }
+    if let Some(off) = update.disabled.filter(|off| *off != disabled) {
+        tx.conn.execute("UPDATE staff SET disabled = $2 WHERE staff_id = $1", vec![id.into(), off.into()]).await?;
+        acts.push(AuditAct::in_installation(actor, if off { "staff.disabled" } else { "staff.enabled" }, id));
+    }
+    if !acts.is_empty() {
+        end_sessions(tx, id, keep).await?;
+    }
+    audit::append(tx, acts).await?;
     get(tx.conn, id).await
+}
+
+async fn end_sessions(tx: &mut Tx<'_>, id: StaffId, keep: Option<TokenHash>) -> Result<u64, StoreError> {
+    let keep = keep.map(|hash| hash.to_vec()).unwrap_or_default();
+    let sql = "DELETE FROM sessions WHERE staff_id = $1 AND token_hash <> $2";
+    tx.conn.execute(sql, vec![id.into(), keep.into()]).await
+}
+
+/// Disables an account and ends its sessions. Disabling it again changes nothing.
+pub async fn disable(tx: &mut Tx<'_>, actor: &str, name: &str) -> Result<Staff, StoreError> {
+    update(tx, actor, name, StaffUpdate { disabled: Some(true), ..StaffUpdate::default() }, None).await
+}
+
+/// Ends every session of the account of this name or id. Answers how many.
+pub async fn revoke_sessions(tx: &mut Tx<'_>, actor: &str, name: &str) -> Result<(StaffId, u64), StoreError> {
+    let id = find(tx.conn, name).await?.id;
+    let ended = end_sessions(tx, id, None).await?;
+    let act = AuditAct::in_installation(actor, "staff.sessions_revoked", id).with_detail(ended);
+    audit::append(tx, vec![act]).await?;
+    Ok((id, ended))
 }
 
 /// Opens a session after a right password, and takes the counted attempt back.

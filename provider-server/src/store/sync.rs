@@ -140,7 +140,7 @@ pub(super) fn current_state(student: &Student, school: &str, present: bool, sent
             Some(SchoolChange { event_type, object: Some(object), previous_attributes: None })
         }
         false if !sent => None,
-        false if student.status == Status::ToBeDeleted => Some(gone(EventType::StudentDeleted)),
+        false if student.status != Status::Active => Some(gone(EventType::StudentDeleted)),
         false => Some(gone(EventType::StudentWithdrawn)),
     }
 }

@@ -3,7 +3,9 @@
 mod acts;
 mod audit;
 mod door;
+mod figures;
 mod filters;
+mod groups;
 mod live;
 mod messages;
 mod pages;

@@ -2,8 +2,11 @@
 
 mod access;
 mod connection;
+mod ending;
 mod enrollment;
 mod imports;
 mod real_school;
+mod review;
 mod rotation;
+mod students;
 mod support;

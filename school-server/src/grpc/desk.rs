@@ -8,9 +8,10 @@ use rollcall_proto::{
     digest::RosterDigest as Digest,
     school::v1::{
         CheckSignatureRequest, CheckSignatureResponse, ExportRosterRequest, GetRosterDigestRequest, GetStatusRequest,
-        InstallSecretRequest, ListEventsRequest, ListEventsResponse, ListStudentsRequest, ListStudentsResponse,
-        RosterChunk, RosterDigest, RosterStudent, SignatureCheck, Status as ReceiverStatus, TailEventsRequest,
-        TailEventsResponse, receiver_service_server::ReceiverService,
+        InstallSecretRequest, ListAlertsRequest, ListAlertsResponse, ListEventsRequest, ListEventsResponse,
+        ListGapsRequest, ListGapsResponse, ListStudentHistoryRequest, ListStudentHistoryResponse, ListStudentsRequest,
+        ListStudentsResponse, RosterChunk, RosterDigest, RosterStudent, SignatureCheck, Status as ReceiverStatus,
+        TailEventsRequest, TailEventsResponse, receiver_service_server::ReceiverService,
     },
     webhook::signature::SigningSecret,
 };
@@ -18,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status};
 use zeroize::Zeroizing;
 
-use super::events;
+use super::{events, history};
 use crate::{
     app::merged_secrets,
     clock::Clock,
@@ -74,6 +75,7 @@ impl Desk {
             identity.school_sourced_id = figures.school_sourced_id;
             identity.district_sourced_id = figures.district_sourced_id;
         }
+        let problem = self.keys.problem();
         let now_ms = self.clock.now_ms();
         let fingerprints = keys.iter().flat_map(|keys| keys.counting(now_ms)).map(SigningSecret::fingerprint);
         Ok(ReceiverStatus {
@@ -85,7 +87,8 @@ impl Desk {
             district_sourced_id: identity.district_sourced_id,
             fingerprints: fingerprints.collect(),
             secret_store: self.secret_store.name().to_owned(),
-            secret_error: self.keys.problem().unwrap_or_default(),
+            secret_error_reason: problem.as_ref().map(|problem| problem.reason.to_owned()).unwrap_or_default(),
+            secret_error: problem.map(|problem| problem.words).unwrap_or_default(),
             webhook_address: self.webhook_address.clone(),
             students: figures.students,
             contiguous_sequence: figures.contiguous,
@@ -260,6 +263,21 @@ impl ReceiverService for Desk {
     ) -> Result<Response<Self::TailEventsStream>, Status> {
         let after = request.into_inner().after_number;
         Ok(Response::new(events::tail(self.store.clone(), self.inbox.newest(), after, self.stop.clone())))
+    }
+
+    async fn list_student_history(
+        &self,
+        request: Request<ListStudentHistoryRequest>,
+    ) -> Result<Response<ListStudentHistoryResponse>, Status> {
+        history::student(&self.store, request.into_inner()).await.map(Response::new)
+    }
+
+    async fn list_gaps(&self, _: Request<ListGapsRequest>) -> Result<Response<ListGapsResponse>, Status> {
+        history::gaps(&self.store).await.map(Response::new)
+    }
+
+    async fn list_alerts(&self, request: Request<ListAlertsRequest>) -> Result<Response<ListAlertsResponse>, Status> {
+        history::alerts(&self.store, request.into_inner()).await.map(Response::new)
     }
 
     async fn check_signature(

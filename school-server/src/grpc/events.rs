@@ -55,7 +55,7 @@ pub fn tail(
     }))
 }
 
-fn event((number, recorded): (u64, Recorded)) -> ReceivedEvent {
+pub(super) fn event((number, recorded): (u64, Recorded)) -> ReceivedEvent {
     ReceivedEvent {
         number,
         at: Some(timestamp(recorded.at_ms)),

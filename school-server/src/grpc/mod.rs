@@ -2,6 +2,7 @@
 
 pub mod desk;
 mod events;
+mod history;
 
 use std::{net::SocketAddr, time::Duration};
 

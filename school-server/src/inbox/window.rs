@@ -44,6 +44,17 @@ impl Window {
         self.ranges.last_key_value().map_or(self.contiguous, |(_, high)| *high)
     }
 
+    /// What is missing below the highest, lowest first; both ends are missing.
+    pub fn gaps(&self) -> Vec<(u64, u64)> {
+        let mut next = self.contiguous + 1;
+        let mut gaps = Vec::with_capacity(self.ranges.len());
+        for (low, high) in &self.ranges {
+            gaps.push((next, low - 1));
+            next = high + 1;
+        }
+        gaps
+    }
+
     /// Notes a received sequence.
     pub fn insert(&mut self, sequence: u64) {
         if sequence <= self.contiguous {
@@ -109,6 +120,10 @@ mod tests {
                 prop_assert_eq!(window.highest(), set.last().copied().unwrap_or(0));
                 let stored = Window::from_stored(window.contiguous(), &window.ranges_text());
                 prop_assert_eq!(stored.as_ref(), Some(&window));
+                let missing: Vec<u64> = window.gaps().into_iter().flat_map(|(from, to)| from..=to).collect();
+                let highest = window.highest();
+                let expected: Vec<u64> = (1..=highest).filter(|sequence| !set.contains(sequence)).collect();
+                prop_assert_eq!(missing, expected);
             }
         }
     }

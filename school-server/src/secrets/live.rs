@@ -42,10 +42,19 @@ impl Keys {
     }
 }
 
+/// Why no secret could be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// For a program, such as `keychain_locked`; may be empty.
+    pub reason: &'static str,
+    /// For people.
+    pub words: String,
+}
+
 #[derive(Default)]
 struct State {
     keys: Option<Arc<Keys>>,
-    problem: Option<String>,
+    problem: Option<Problem>,
 }
 
 /// The current secrets, or why there are none.
@@ -58,8 +67,8 @@ impl LiveKeys {
         self.0.read().expect("no holder of this lock panics").keys.clone()
     }
 
-    /// Why no secret could be read, in words.
-    pub fn problem(&self) -> Option<String> {
+    /// Why no secret could be read.
+    pub fn problem(&self) -> Option<Problem> {
         self.0.read().expect("no holder of this lock panics").problem.clone()
     }
 
@@ -70,7 +79,7 @@ impl LiveKeys {
     }
 
     /// Notes why the store could not be read; secrets read before stay.
-    pub fn note_problem(&self, problem: Option<String>) {
+    pub fn note_problem(&self, problem: Option<Problem>) {
         self.0.write().expect("no holder of this lock panics").problem = problem;
     }
 }

@@ -12,7 +12,7 @@ use rollcall_proto::{digest::DigestKey, webhook::signature::SigningSecret};
 use zeroize::Zeroizing;
 
 use crate::{clock::random_bytes, data_dir::DataDir, error::AppError};
-pub use live::{Keys, LiveKeys};
+pub use live::{Keys, LiveKeys, Problem};
 
 /// Secrets kept beside each other at most: the newest, and older ones in their overlap.
 pub const MAX_SECRETS: usize = 4;

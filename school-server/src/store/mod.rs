@@ -1,5 +1,6 @@
 //! The only SQL. One writing connection beside a few reading ones; WAL, every commit fsynced.
 
+pub mod history;
 pub mod read;
 mod rows;
 pub mod write;

@@ -14,7 +14,7 @@ const EXPORT_ROWS: i64 = 500;
 /// Connections that only read.
 #[derive(Clone)]
 pub struct ReadStore {
-    pool: SqlitePool,
+    pub(super) pool: SqlitePool,
 }
 
 /// A student of the roster.
@@ -78,6 +78,13 @@ impl ReadStore {
         })
     }
 
+    /// Which sequences were received.
+    pub async fn window(&self) -> Result<Window, sqlx::Error> {
+        let row = sqlx::query("SELECT contiguous, ranges FROM receiver").fetch_one(&self.pool).await?;
+        let window = Window::from_stored(row.try_get::<i64, _>(0)? as u64, &row.try_get::<String, _>(1)?);
+        window.ok_or_else(|| sqlx::Error::Decode("the sequence window is damaged".into()))
+    }
+
     /// Students here now after `after`, by sourcedId; `search` is lower-case text, empty for all.
     pub async fn students(&self, after: &str, search: &str, limit: i64) -> Result<Vec<HeldStudent>, sqlx::Error> {
         let rows = sqlx::query(
@@ -131,10 +138,10 @@ impl ReadStore {
     }
 }
 
-const EVENT: &str = "SELECT number, at_ms, verdict, event_type, sequence, message_id, result, code, latency_us, \
+pub(super) const EVENT: &str = "SELECT number, at_ms, verdict, event_type, sequence, message_id, result, code, latency_us, \
                      student_sourced_id FROM received";
 
-fn event(row: &SqliteRow) -> Result<(u64, Recorded), sqlx::Error> {
+pub(super) fn event(row: &SqliteRow) -> Result<(u64, Recorded), sqlx::Error> {
     let recorded = Recorded {
         at_ms: row.try_get(1)?,
         verdict: Verdict::from_number(row.try_get(2)?),

@@ -4,5 +4,6 @@ mod catalogue;
 mod convergence;
 mod desk;
 mod enrollment;
+mod history;
 mod process;
 mod support;

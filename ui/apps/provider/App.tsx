@@ -29,17 +29,26 @@ function Gate({ ended, onSignedIn }: { ended: boolean; onSignedIn: () => void })
   const host = useProviderHost();
   const client = useQueryClient();
   const isMain = !/^#\/(webhook-logs|secret-once)\//.test(window.location.hash);
+  // The secret's window may do nothing but its one call: it does not even learn who is signed in.
+  const isSecret = window.location.hash.startsWith("#/secret-once/");
   const session = useQuery({
     queryKey: ["session"],
+    enabled: !isSecret,
     queryFn: () => (isMain ? host.resumeSession() : host.session()),
     retry: false,
     staleTime: Number.POSITIVE_INFINITY,
   });
   const router = useMemo(() => newRouter(), []);
+  if (isSecret) return <RouterProvider router={router} />;
   if (session.isPending) return null;
+  /** Forgets what an account read and did, and who it was. */
+  const become = (next: Session | null) => {
+    client.getMutationCache().clear();
+    client.removeQueries({ predicate: ({ queryKey }) => queryKey[0] !== "session" });
+    client.setQueryData(["session"], next);
+  };
   const enter = (opened: Session) => {
-    client.clear();
-    client.setQueryData(["session"], opened);
+    become(opened);
     onSignedIn();
   };
   if (!session.data || (ended && isMain)) {
@@ -47,8 +56,7 @@ function Gate({ ended, onSignedIn }: { ended: boolean; onSignedIn: () => void })
   }
   const leave = async () => {
     await host.signOut();
-    client.clear();
-    client.setQueryData(["session"], null);
+    become(null);
   };
   return (
     <SessionProvider session={session.data} signOut={leave}>

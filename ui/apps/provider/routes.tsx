@@ -18,11 +18,19 @@ const inFrame = <P extends string>(path: P, load: () => Promise<{ default: React
 const alone = <P extends string>(path: P, load: () => Promise<{ default: React.ComponentType }>) =>
   createRoute({ getParentRoute: () => root, path, component: lazyRouteComponent(load) });
 
+/** The tab is part of the place, so that a link can lead to it. */
+const schoolDetail = createRoute({
+  getParentRoute: () => framed,
+  path: "/schools/$school",
+  validateSearch: ({ tab }: { tab?: unknown }): { tab?: string } => (typeof tab === "string" ? { tab } : {}),
+  component: lazyRouteComponent(() => import("@/features/schools/SchoolDetail")),
+});
+
 const tree = root.addChildren([
   framed.addChildren([
     inFrame("/", () => import("@/features/dashboard/Dashboard")),
     inFrame("/schools", () => import("@/features/schools/Schools")),
-    inFrame("/schools/$school", () => import("@/features/schools/SchoolDetail")),
+    schoolDetail,
     inFrame("/register-school", () => import("@/features/schools/RegisterSchool")),
     inFrame("/students", () => import("@/features/students/Students")),
     inFrame("/imports", () => import("@/features/imports/Imports")),

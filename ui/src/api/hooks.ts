@@ -1,4 +1,5 @@
 import {
+  keepPreviousData,
   type QueryClient,
   type UseQueryOptions,
   useInfiniteQuery,
@@ -32,13 +33,27 @@ export function useCall<M extends Method>(method: M, request: RequestOf<M>, opti
 }
 
 /** Reads page after page by an rpc with `pageToken` and `nextPageToken`. */
-export function usePages<M extends Method>(method: M, request: RequestOf<M>, options: { enabled?: boolean } = {}) {
+export function usePages<M extends Method>(
+  method: M,
+  request: RequestOf<M>,
+  {
+    keep = false,
+    ...options
+  }: {
+    enabled?: boolean;
+    /** In ms. */
+    refetchInterval?: number;
+    /** Shows what was read until another request has answered. */
+    keep?: boolean;
+  } = {},
+) {
   const host = useHost();
   return useInfiniteQuery<ResponseOf<M>, ShellFailure, { pages: ResponseOf<M>[] }, unknown[], string>({
     ...options,
     queryKey: [method, request, "pages"],
     queryFn: ({ pageParam }) => call(host, method, { ...(request as object), pageToken: pageParam } as RequestOf<M>),
     initialPageParam: "",
+    placeholderData: keep ? keepPreviousData : undefined,
     getNextPageParam: (last) => (last as { nextPageToken: string }).nextPageToken || undefined,
   });
 }

@@ -1,7 +1,7 @@
-import { useVirtualizer } from "@tanstack/react-virtual";
 import { ArrowDown, ArrowUp } from "lucide-react";
-import { type KeyboardEvent, type ReactNode, useEffect, useImperativeHandle, useRef, useState } from "react";
+import { type KeyboardEvent, memo, type ReactNode, useId, useImperativeHandle, useRef, useState } from "react";
 import { usePreferences } from "@/theme/preferences";
+import { useFixedRows } from "./fixedRows";
 
 export interface Column<T> {
   id: string;
@@ -38,6 +38,8 @@ interface DataGridProps<T> {
   onSelect?: (keys: Set<string>) => void;
   /** What Mod+C copies. */
   copyText?: (row: T) => string;
+  /** Somebody went to another row by the keyboard. */
+  onMove?: (row: T) => void;
   sort?: Sort | null;
   onSort?: (sort: Sort) => void;
   /** A class for the row, such as an edge bar. */
@@ -48,12 +50,15 @@ interface DataGridProps<T> {
   onScrolled?: (away: boolean) => void;
   /** Shown instead of rows where there are none. */
   empty?: ReactNode;
+  /** Below the last row. */
+  footer?: ReactNode;
   ref?: React.Ref<GridHandle>;
 }
 
 /**
  * One grid for all long lists: only the visible rows exist, all of them are in the accessibility tree's count, and the
  * keyboard does everything: arrows or j and k, Home, End, PgUp, PgDn, Enter, Space, Mod+C. Nothing scrolls by itself.
+ * A row is drawn again when it is another object, or `columns` are.
  */
 export function DataGrid<T>(props: DataGridProps<T>) {
   const { label, rows, rowKey, columns, onOpen, openKey, selected, onSelect, copyText, sort, onSort } = props;
@@ -64,26 +69,23 @@ export function DataGrid<T>(props: DataGridProps<T>) {
   const [focused, setFocused] = useState(false);
   const found = activeKey === null ? -1 : rows.findIndex((row) => rowKey(row) === activeKey);
   const active = found < 0 ? 0 : found;
-  const virtual = useVirtualizer({
-    count: rows.length,
-    getScrollElement: () => scroller.current,
-    estimateSize: () => density,
-    overscan: 12,
-    getItemKey: (index) => rowKey(rows[index] as T),
-  });
-  useEffect(() => virtual.measure(), [density, virtual]);
+  const visible = useFixedRows(scroller, rows.length, density);
+  const id = useId();
   useImperativeHandle(props.ref, () => ({
     focus: () => scroller.current?.focus(),
     scrollToTop: () => scroller.current?.scrollTo({ top: 0 }),
   }));
 
   const template = columns.map((column) => column.width).join(" ");
+  // Header and rows get the same least width, so that their columns meet where the grid scrolls sideways.
+  const least = columns.reduce((sum, { width }) => sum + Number(/(\d+)px/.exec(width)?.[1] ?? 0), 16);
   const page = () => Math.max(1, Math.floor((scroller.current?.clientHeight ?? 0) / density) - 1);
   const go = (index: number) => {
     const row = rows[Math.min(Math.max(index, 0), rows.length - 1)];
     if (row === undefined) return;
     setActiveKey(rowKey(row));
-    virtual.scrollToIndex(rows.indexOf(row), { align: "auto" });
+    visible.reveal(rows.indexOf(row));
+    props.onMove?.(row);
     // With the details open, moving shows the next row's.
     if (openKey != null && onOpen) onOpen(row);
   };
@@ -121,6 +123,7 @@ export function DataGrid<T>(props: DataGridProps<T>) {
   const onScroll = () => {
     const box = scroller.current;
     if (!box) return;
+    visible.onScroll();
     props.onScrolled?.(box.scrollTop > 4);
     if (box.scrollHeight - box.scrollTop - box.clientHeight < density * 20) props.onNearEnd?.();
   };
@@ -133,7 +136,7 @@ export function DataGrid<T>(props: DataGridProps<T>) {
       aria-rowcount={props.totalRows ?? rows.length + 1}
       aria-colcount={columns.length}
       aria-multiselectable={onSelect ? true : undefined}
-      aria-activedescendant={focused && rows.length > 0 ? `${label}-${rowKey(rows[active] as T)}` : undefined}
+      aria-activedescendant={focused && rows.length > 0 ? `${id}-${rowKey(rows[active] as T)}` : undefined}
       tabIndex={0}
       className="relative min-h-0 flex-1 overflow-auto bg-surface outline-offset-[-2px] [overflow-anchor:none]"
       onKeyDown={onKeyDown}
@@ -141,7 +144,7 @@ export function DataGrid<T>(props: DataGridProps<T>) {
       onFocus={() => setFocused(true)}
       onBlur={() => setFocused(false)}
     >
-      <div role="rowgroup" className="sticky top-0 z-10 min-w-max bg-surface-2">
+      <div role="rowgroup" className="sticky top-0 z-10 bg-surface-2" style={{ minWidth: least }}>
         <div
           role="row"
           aria-rowindex={1}
@@ -156,50 +159,60 @@ export function DataGrid<T>(props: DataGridProps<T>) {
       {rows.length === 0 ? (
         props.empty
       ) : (
-        <div role="rowgroup" className="relative min-w-max" style={{ height: virtual.getTotalSize() }}>
-          {virtual.getVirtualItems().map((item) => {
-            const row = rows[item.index] as T;
+        <div role="rowgroup" className="relative" style={{ height: rows.length * density, minWidth: least }}>
+          {rows.slice(visible.from, visible.to).map((row, offset) => {
+            const index = visible.from + offset;
             const key = rowKey(row);
             const look = [
               "absolute left-0 right-0 grid items-center border-0 border-b border-solid border-hairline px-2",
               onOpen ? "cursor-default" : "",
               key === openKey || selected?.has(key) ? "bg-accent-selected" : "hover:bg-surface-2",
-              focused && item.index === active && found >= 0 ? "outline-2 -outline-offset-2 outline-accent-text" : "",
+              focused && index === active && found >= 0 ? "outline-2 -outline-offset-2 outline-accent-text" : "",
               props.rowClass?.(row) ?? "",
             ];
             return (
               // biome-ignore lint/a11y/useKeyWithClickEvents: the grid handles the keys of all rows
               <div
                 key={key}
-                id={`${label}-${key}`}
+                id={`${id}-${key}`}
                 role="row"
-                aria-rowindex={item.index + 2}
+                aria-rowindex={index + 2}
                 aria-selected={key === openKey || (selected?.has(key) ?? false)}
                 className={look.join(" ")}
-                style={{ gridTemplateColumns: template, height: item.size, transform: `translateY(${item.start}px)` }}
+                style={{
+                  gridTemplateColumns: template,
+                  height: density,
+                  transform: `translateY(${index * density}px)`,
+                }}
                 onClick={() => {
                   setActiveKey(key);
                   onOpen?.(row);
                 }}
               >
-                {columns.map((column, index) => (
-                  <div
-                    key={column.id}
-                    role="gridcell"
-                    aria-colindex={index + 1}
-                    className={`min-w-0 truncate px-2 ${column.align === "right" ? "text-right tabular-nums" : ""}`}
-                  >
-                    {column.cell(row)}
-                  </div>
-                ))}
+                <Cells row={row} columns={columns as Column<unknown>[]} />
               </div>
             );
           })}
         </div>
       )}
+      {props.footer}
     </div>
   );
 }
+
+/** Drawn anew only with another row or other columns: while rows come above it, a row only moves. */
+const Cells = memo(function Cells({ row, columns }: { row: unknown; columns: Column<unknown>[] }) {
+  return columns.map((column, index) => (
+    <div
+      key={column.id}
+      role="gridcell"
+      aria-colindex={index + 1}
+      className={`min-w-0 truncate px-2 ${column.align === "right" ? "text-right tabular-nums" : ""}`}
+    >
+      {column.cell(row)}
+    </div>
+  ));
+});
 
 function Header<T>({
   column,

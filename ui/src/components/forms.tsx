@@ -1,5 +1,5 @@
 import { App, Button, type FormInstance, Input, Modal, Typography } from "antd";
-import { useEffect, useRef, useState } from "react";
+import { type ReactNode, useEffect, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
 import type { ShellFailure } from "@/shell/host";
 
@@ -35,12 +35,17 @@ export function TypedConfirm({
   name,
   verb,
   busy = false,
+  ready = true,
+  children,
   onConfirm,
   onCancel,
 }: {
   open: boolean;
   title: string;
   text: string;
+  /** What else the act needs, such as a reason, is there. */
+  ready?: boolean;
+  children?: ReactNode;
   /** What must be typed. */
   name: string;
   verb: string;
@@ -63,12 +68,13 @@ export function TypedConfirm({
         <Button key="cancel" ref={cancel} onClick={onCancel}>
           {t("act.cancel")}
         </Button>,
-        <Button key="verb" danger type="primary" disabled={typed !== name} loading={busy} onClick={onConfirm}>
+        <Button key="verb" danger type="primary" disabled={typed !== name || !ready} loading={busy} onClick={onConfirm}>
           {verb}
         </Button>,
       ]}
     >
       <Typography.Paragraph>{text}</Typography.Paragraph>
+      {children}
       <Input aria-label={hint} placeholder={hint} value={typed} onChange={(event) => setTyped(event.target.value)} />
     </Modal>
   );

@@ -2,7 +2,7 @@ import { Link, useNavigate, useRouterState } from "@tanstack/react-router";
 import { Button, Dropdown, Modal, Segmented, Tooltip } from "antd";
 import { Command } from "cmdk";
 import { Eye, EyeOff, Keyboard, type LucideIcon, PanelLeft, Search, SunMoon } from "lucide-react";
-import { type ReactNode, useEffect, useState } from "react";
+import { type ReactNode, useEffect, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { useHost } from "@/shell/context";
 import type { LinkState, Target } from "@/shell/host";
@@ -35,17 +35,14 @@ interface FrameProps {
 
 const isMod = (event: KeyboardEvent) => event.ctrlKey || event.metaKey;
 
-/** The window around every screen: sidebar, top bar, content, status bar; the palette and the keyboard's sheet. */
-export function Frame({ name, places, acts = [], status, account, children }: FrameProps) {
-  const { t } = useTranslation();
-  const { sidebar, hidePersonal, zone } = usePreferences();
-  const [palette, setPalette] = useState(false);
-  const [sheet, setSheet] = useState(false);
-  const path = useRouterState({ select: (state) => state.location.pathname });
+/** Keys that act in a whole window: Mod+F goes to the filter, F6 to the next pane, and those given with Mod. */
+export function useWindowKeys(acts: Record<string, () => void>) {
+  const latest = useRef(acts);
+  latest.current = acts;
   useEffect(() => {
     const onKey = (event: KeyboardEvent) => {
-      if (isMod(event) && event.key === "k") setPalette((open) => !open);
-      else if (isMod(event) && event.key === "/") setSheet((open) => !open);
+      const act = latest.current[event.key];
+      if (isMod(event) && act) act();
       else if (isMod(event) && event.key === "f") document.querySelector<HTMLElement>("[data-filter]")?.focus();
       else if (event.key === "F6") nextPane(event.shiftKey);
       else return;
@@ -54,6 +51,16 @@ export function Frame({ name, places, acts = [], status, account, children }: Fr
     window.addEventListener("keydown", onKey);
     return () => window.removeEventListener("keydown", onKey);
   }, []);
+}
+
+/** The window around every screen: sidebar, top bar, content, status bar; the palette and the keyboard's sheet. */
+export function Frame({ name, places, acts = [], status, account, children }: FrameProps) {
+  const { t } = useTranslation();
+  const { sidebar } = usePreferences();
+  const [palette, setPalette] = useState(false);
+  const [sheet, setSheet] = useState(false);
+  const path = useRouterState({ select: (state) => state.location.pathname });
+  useWindowKeys({ k: () => setPalette((open) => !open), "/": () => setSheet((open) => !open) });
   const narrow = sidebar === "narrow";
   const isHere = (to: string) => (to === "/" ? path === "/" : path.startsWith(to));
   return (
@@ -81,11 +88,7 @@ export function Frame({ name, places, acts = [], status, account, children }: Fr
           <kbd>Ctrl K</kbd>
         </button>
         <div className="ml-auto flex items-center gap-1">
-          <IconButton
-            icon={hidePersonal ? EyeOff : Eye}
-            label={hidePersonal ? t("frame.showPersonal") : t("frame.hidePersonal")}
-            onClick={() => setPreferences({ hidePersonal: !hidePersonal })}
-          />
+          <PersonalSwitch />
           <ThemeMenu />
           <IconButton icon={Keyboard} label={t("frame.shortcuts")} onClick={() => setSheet(true)} />
           {account}
@@ -125,14 +128,7 @@ export function Frame({ name, places, acts = [], status, account, children }: Fr
       </div>
       <footer className="flex items-center gap-4 border-0 border-t border-solid border-hairline bg-surface px-3 text-label text-text-3">
         {status}
-        <button
-          type="button"
-          aria-label={`${t("time.zone")}: ${zone === "utc" ? t("time.utc") : t("time.local")}`}
-          className="ml-auto h-6 border-0 bg-transparent text-label text-text-3 hover:text-text-1"
-          onClick={() => setPreferences({ zone: zone === "utc" ? "local" : "utc" })}
-        >
-          <ZoneName />
-        </button>
+        <ZoneSwitch />
       </footer>
       <Palette open={palette} onClose={() => setPalette(false)} places={places} acts={acts} />
       <Sheet open={sheet} onClose={() => setSheet(false)} />
@@ -140,8 +136,34 @@ export function Frame({ name, places, acts = [], status, account, children }: Fr
   );
 }
 
-function ZoneName() {
-  return <>{useZoneName()}</>;
+/** The zone that times are shown in, and its switch; for the right end of a status bar. */
+export function ZoneSwitch() {
+  const { t } = useTranslation();
+  const { zone } = usePreferences();
+  const name = useZoneName();
+  return (
+    <button
+      type="button"
+      aria-label={`${t("time.zone")}: ${zone === "utc" ? t("time.utc") : t("time.local")}`}
+      className="ml-auto h-6 border-0 bg-transparent text-label text-text-3 hover:text-text-1"
+      onClick={() => setPreferences({ zone: zone === "utc" ? "local" : "utc" })}
+    >
+      {name}
+    </button>
+  );
+}
+
+/** Masks personal data in every window, or shows it. */
+export function PersonalSwitch() {
+  const { t } = useTranslation();
+  const { hidePersonal } = usePreferences();
+  return (
+    <IconButton
+      icon={hidePersonal ? EyeOff : Eye}
+      label={hidePersonal ? t("frame.showPersonal") : t("frame.hidePersonal")}
+      onClick={() => setPreferences({ hidePersonal: !hidePersonal })}
+    />
+  );
 }
 
 function nextPane(back: boolean) {
@@ -159,7 +181,8 @@ export function IconButton({ icon: Icon, label, onClick }: { icon: LucideIcon; l
   );
 }
 
-function ThemeMenu() {
+/** Light or dark, and the height of rows. */
+export function ThemeMenu() {
   const { t } = useTranslation();
   const { theme, density } = usePreferences();
   const themes = [
@@ -240,7 +263,8 @@ function Palette({
   );
 }
 
-function Sheet({ open, onClose }: { open: boolean; onClose: () => void }) {
+/** What the keys do. */
+export function Sheet({ open, onClose }: { open: boolean; onClose: () => void }) {
   const { t } = useTranslation();
   const keys: [string, string][] = [
     ["Ctrl K", t("shortcut.palette")],

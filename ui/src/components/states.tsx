@@ -106,10 +106,9 @@ export function ListSkeleton({ rows = 8 }: { rows?: number }) {
 }
 
 interface LoadedProps<T> {
-  query: Pick<
-    UseQueryResult<T, ShellFailure>,
-    "data" | "error" | "isPending" | "isError" | "dataUpdatedAt" | "refetch"
-  >;
+  query: Pick<UseQueryResult<T, ShellFailure>, "data" | "error" | "isPending" | "isError" | "dataUpdatedAt"> & {
+    refetch: () => unknown;
+  };
   /** In the content's shape. */
   skeleton?: ReactNode;
   /** Shown instead of the content where there is none. */

@@ -83,6 +83,12 @@ export function Theme({ app, motion = true, children }: { app: App; motion?: boo
           components: {
             Button: { primaryShadow: "none", defaultShadow: "none", dangerShadow: "none" },
             Table: { headerBg: c["surface-2"], headerColor: c["text-2"], cellPaddingBlockMD: 8 },
+            // The solid accent is for surfaces: as a text on a dark canvas it fails AA.
+            Tabs: {
+              itemSelectedColor: c["accent-text"],
+              itemHoverColor: c["accent-text"],
+              inkBarColor: c["accent-text"],
+            },
             Form: { labelColor: c["text-2"], verticalLabelPadding: "0 0 4px" },
           },
         }}

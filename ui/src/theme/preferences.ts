@@ -9,9 +9,17 @@ export interface Preferences {
   /** Masks names and other personal data on every screen. */
   hidePersonal: boolean;
   sidebar: "wide" | "narrow";
+  schoolsAs: "cards" | "table";
 }
 
-const DEFAULTS: Preferences = { theme: "system", zone: "local", density: 28, hidePersonal: false, sidebar: "wide" };
+const DEFAULTS: Preferences = {
+  theme: "system",
+  zone: "local",
+  density: 28,
+  hidePersonal: false,
+  sidebar: "wide",
+  schoolsAs: "cards",
+};
 const KEY = "rollcall.preferences";
 const listeners = new Set<() => void>();
 let current = read();

@@ -116,6 +116,6 @@ pub fn put(stage: &Stage, round: &str, number: u64) -> pb::PutStudentRequest {
     pb::PutStudentRequest {
         district: DISTRICT.into(),
         student: Some(stage.student(round, number)),
-        idempotency_key: String::new(),
+        ..Default::default()
     }
 }

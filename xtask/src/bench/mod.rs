@@ -1,6 +1,7 @@
 //! `cargo xtask bench`: rows of docs/performance.md, each beside its limit measured in the same run on the same machine.
 //! What counts is the ratio.
 
+mod consoles;
 mod end_to_end;
 mod figures;
 mod ingest;
@@ -26,8 +27,8 @@ use crate::{
 
 use self::figures::Report;
 
-/// Rows that are measured so far; the others come with PostgreSQL, the log's filters and the consoles.
-const ROWS: [u32; 6] = [1, 3, 4, 5, 11, 12];
+/// Rows that are measured so far; the others come with PostgreSQL and the log's filters.
+const ROWS: [u32; 7] = [1, 3, 4, 5, 11, 12, 14];
 
 #[derive(Args)]
 pub struct Bench {
@@ -106,6 +107,10 @@ impl Bench {
         }
         if wanted(12) {
             receive::measure(&bed, &mut report).await?;
+        }
+        // Only where it is asked for: it compiles the consoles and needs a web view.
+        if self.rows.contains(&14) {
+            consoles::measure(&bed, &mut report).await?;
         }
         report.print();
         if let Some(path) = &self.json {

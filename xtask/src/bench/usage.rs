@@ -10,11 +10,30 @@ const SAMPLE: Duration = Duration::from_millis(50);
 
 /// Processor time of a process so far, in µs.
 pub fn cpu_us(pid: u32) -> Result<u64> {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).context("the process is gone")?;
-    // The name, in parentheses, may hold anything; what follows is numbers. utime and stime are the 12th and 13th of them.
-    let after = stat.rsplit_once(')').map(|(_, rest)| rest).context("unreadable /proc stat")?;
-    let ticks: u64 = after.split_whitespace().skip(11).take(2).filter_map(|field| field.parse::<u64>().ok()).sum();
+    let fields = fields(pid)?;
+    // utime and stime.
+    let ticks: u64 = fields.iter().skip(11).take(2).filter_map(|field| field.parse::<u64>().ok()).sum();
     Ok(ticks * TICK_US)
+}
+
+/// The process group of a process.
+pub fn group(pid: u32) -> Result<i32> {
+    Ok(fields(pid)?.get(2).context("unreadable /proc stat")?.parse()?)
+}
+
+/// How long ago a process was started, to a hundredth of a second.
+pub fn age(pid: u32) -> Result<Duration> {
+    let ticks: u64 = fields(pid)?.get(19).context("unreadable /proc stat")?.parse()?;
+    let uptime = std::fs::read_to_string("/proc/uptime")?;
+    let uptime: f64 = uptime.split_whitespace().next().context("unreadable /proc uptime")?.parse()?;
+    Ok(Duration::from_secs_f64(uptime).saturating_sub(Duration::from_micros(ticks * TICK_US)))
+}
+
+/// The fields of /proc stat behind the program's name, which stands in parentheses and may hold anything.
+fn fields(pid: u32) -> Result<Vec<String>> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).context("the process is gone")?;
+    let after = stat.rsplit_once(')').map(|(_, rest)| rest).context("unreadable /proc stat")?;
+    Ok(after.split_whitespace().map(str::to_owned).collect())
 }
 
 /// Resident memory of a process, in MiB.
@@ -46,5 +65,8 @@ mod tests {
     fn our_own_usage_is_read() {
         assert!(resident_mib(std::process::id()).expect("readable") > 1.0);
         assert!(cpu_us(std::process::id()).is_ok());
+        assert!(group(std::process::id()).is_ok_and(|group| group > 0));
+        let age = age(std::process::id()).expect("readable");
+        assert!(age < Duration::from_secs(3_600), "{age:?}");
     }
 }

@@ -6,6 +6,7 @@ mod roster;
 mod schools;
 mod settle;
 mod trouble;
+mod windows;
 mod workspace;
 
 use std::{
@@ -20,13 +21,14 @@ use clap::{Args, ValueEnum};
 use crate::{
     admin::{Admin, ctl},
     build::{self, Binaries, Profile},
+    consoles::Consoles,
     process::{interrupted, random_text, write_private},
     progress::Progress,
     provider::Provider,
     setup,
 };
 
-use self::trouble::Killer;
+use self::{trouble::Killer, windows::Windows};
 pub use self::{
     roster::{RosterFile, import, summary},
     schools::{DemoSchool, connect, enroll_all, issue_code},
@@ -83,10 +85,22 @@ pub enum Victim {
 }
 
 /// What stands when the story is told.
-struct Scene {
-    provider: Arc<Provider>,
-    schools: Arc<Vec<DemoSchool>>,
+pub struct Scene {
+    pub provider: Arc<Provider>,
+    pub schools: Arc<Vec<DemoSchool>>,
     equal: bool,
+}
+
+impl Scene {
+    /// Stops every server; each must end with 0.
+    pub async fn stop(self) -> Result<()> {
+        let stops = self.schools.iter().map(|school| async move {
+            school.receiver.stop().await.with_context(|| format!("the receiver of {}", school.name))
+        });
+        let receivers = futures::future::join_all(stops).await;
+        self.provider.stop().await?;
+        receivers.into_iter().collect()
+    }
 }
 
 impl Demo {
@@ -107,25 +121,51 @@ impl Demo {
         }
     }
 
+    /// What pictures are made of.
+    pub fn pictured() -> Self {
+        Self { students: 1_200, schools: SCHOOLS, ..Self::small(None) }
+    }
+
     /// The task. Ctrl-C ends it at any time, and every process that it started with it.
     pub async fn run(self) -> Result<ExitCode> {
         setup::ensure(&[setup::C_COMPILER])?;
         let progress = Arc::new(Progress::new());
         progress.step("building provider-server and school-server");
         let binaries = tokio::task::spawn_blocking(|| build::servers(Profile::Dev)).await??;
-        Ok(match self.story(&binaries, &progress).await? {
+        let consoles = self.consoles(&progress).await;
+        Ok(match self.story(&binaries, consoles.as_ref(), &progress).await? {
             Some(true) => ExitCode::SUCCESS,
             Some(false) => ExitCode::FAILURE,
             None => ExitCode::from(130),
         })
     }
 
+    /// The consoles, where somebody would see them. Without them the demo is still worth seeing.
+    async fn consoles(&self, progress: &Progress) -> Option<Consoles> {
+        if self.exit || self.no_windows {
+            return None;
+        }
+        if !desktop_e2e::has_display() {
+            progress.step("no display here: the demo goes on without the consoles' windows");
+            return None;
+        }
+        progress.step("building the consoles");
+        let built = tokio::task::spawn_blocking(|| Consoles::build(Profile::Dev)).await;
+        let built = built.map_err(anyhow::Error::from).flatten();
+        built.inspect_err(|error| progress.step(format!("the demo goes on without the consoles: {error:#}"))).ok()
+    }
+
     /// From nothing to equal rosters; answers whether all are, or nothing where Ctrl-C came first.
-    pub async fn story(&self, binaries: &Binaries, progress: &Arc<Progress>) -> Result<Option<bool>> {
+    pub async fn story(
+        &self,
+        binaries: &Binaries,
+        consoles: Option<&Consoles>,
+        progress: &Arc<Progress>,
+    ) -> Result<Option<bool>> {
         let workspace = Workspace::open(self.data_dir.as_deref())?;
         let outcome = tokio::select! {
             scene = self.play(binaries, workspace.path(), progress) => match scene {
-                Ok(scene) => self.end(scene, progress).await,
+                Ok(scene) => self.end(scene, consoles, progress).await,
                 Err(error) => Err(error),
             },
             signal = interrupted() => {
@@ -141,7 +181,8 @@ impl Demo {
         outcome.map(Some)
     }
 
-    async fn play(&self, binaries: &Binaries, folder: &Path, progress: &Arc<Progress>) -> Result<Scene> {
+    /// Tells the story up to the comparison.
+    pub async fn play(&self, binaries: &Binaries, folder: &Path, progress: &Arc<Progress>) -> Result<Scene> {
         let roster =
             roster::RosterFile::choose(self.roster.as_deref(), self.students, self.schools, self.seed, folder)?;
         progress.step(format!("data and logs in {}", folder.display()));
@@ -178,18 +219,18 @@ impl Demo {
     }
 
     /// Stays up until Ctrl-C where that was asked for, then stops every server; each must end with 0.
-    async fn end(&self, scene: Scene, progress: &Progress) -> Result<bool> {
-        let Scene { provider, schools, equal } = scene;
+    async fn end(&self, scene: Scene, consoles: Option<&Consoles>, progress: &Progress) -> Result<bool> {
         if !self.exit {
-            self.stay(&provider, &schools, progress).await;
+            let windows = match consoles {
+                Some(consoles) => Windows::open(consoles, &scene.provider, &scene.schools, progress).await,
+                None => None,
+            };
+            self.stay(&scene.provider, &scene.schools, progress).await;
+            drop(windows);
         }
+        let equal = scene.equal;
         progress.step("stopping all servers");
-        let stops = schools.iter().map(|school| async move {
-            school.receiver.stop().await.with_context(|| format!("the receiver of {}", school.name))
-        });
-        let receivers = futures::future::join_all(stops).await;
-        provider.stop().await?;
-        receivers.into_iter().collect::<Result<Vec<()>>>()?;
+        scene.stop().await?;
         Ok(equal)
     }
 
@@ -210,9 +251,6 @@ impl Demo {
 
     /// Until Ctrl-C.
     async fn stay(&self, provider: &Provider, schools: &[DemoSchool], progress: &Progress) {
-        if !self.no_windows {
-            progress.step("there are no desktop windows in this version; the command line shows everything");
-        }
         progress.step("everything stays up until Ctrl-C. In another terminal:");
         let ctl = format!(
             "{} ctl --server {} --pin {} --token-file {}",

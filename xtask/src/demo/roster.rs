@@ -112,6 +112,7 @@ async fn upload(admin: &Admin, zip: &Path) -> Result<pb::ImportRun> {
         file_name: zip.file_name().unwrap_or_default().to_string_lossy().into_owned(),
         profile: String::new(),
         size_bytes: bytes.len() as u64,
+        ..Default::default()
     };
     let parts = std::iter::once(Part::Start(start))
         .chain(bytes.chunks(CHUNK_BYTES).map(|chunk| Part::Data(chunk.to_vec().into())))

@@ -5,17 +5,13 @@ use std::time::Duration;
 use anyhow::Result;
 
 use super::{Outcome, run::run};
-use crate::{build, setup};
+use crate::{build, setup, ui};
 
 const PROGRAMS: [&str; 2] = ["desktop-provider", "desktop-school"];
 
 /// Builds both programs and runs their tests. The section before built the UI.
 pub async fn check(limit: Duration) -> Result<Outcome> {
-    let built = |program: &str| {
-        let app = program.trim_start_matches("desktop-");
-        build::root().join("ui/dist").join(app).join("index.html").exists()
-    };
-    if !PROGRAMS.into_iter().all(built) {
+    if !["provider", "school"].into_iter().all(|app| ui::page(app).exists()) {
         return Ok(Outcome::Absent("the consoles' UI is not built".into()));
     }
     setup::ensure(&setup::WINDOWS)?;

@@ -72,7 +72,7 @@ impl Flow {
     /// Answers why it was not tried, where it was not.
     async fn run(self, binaries: &Binaries) -> Result<Option<String>> {
         match self {
-            Self::Demo(kill) => match Demo::small(kill).story(binaries, &Arc::new(Progress::new())).await? {
+            Self::Demo(kill) => match Demo::small(kill).story(binaries, None, &Arc::new(Progress::new())).await? {
                 Some(true) => Ok(None),
                 Some(false) => bail!("not all rosters are equal"),
                 None => Ok(Some("interrupted".into())),

@@ -5,7 +5,11 @@ use tonic::Status;
 
 use crate::{
     grpc::{convert::timestamp, status},
-    model::{holds::Hold, import_run::RunState},
+    model::{
+        holds::Hold,
+        import_run::RunState,
+        planned_change::{FieldChange, PlannedChange},
+    },
     oneroster::report::{REPORT_HEADER, neutral},
     store::imports::{Run, plan::SchoolPlan, problems::KeptProblem},
 };
@@ -94,6 +98,20 @@ pub fn to_problem(problem: KeptProblem) -> pb::ImportProblem {
         code: problem.code,
         message: problem.message,
         how_to_fix: problem.how_to_fix,
+    }
+}
+
+/// A change as it is planned, with its line.
+pub fn to_planned((change, line): (PlannedChange, u64)) -> pb::PlannedChange {
+    let field =
+        |field: FieldChange| pb::FieldChange { field: field.field.into(), old_value: field.old, new_value: field.new };
+    pb::PlannedChange {
+        sourced_id: change.sourced_id,
+        display_name: change.display_name,
+        kind: change.kind.as_str().into(),
+        line,
+        fields: change.fields.into_iter().map(field).collect(),
+        school_sourced_ids: change.schools,
     }
 }
 

@@ -18,7 +18,7 @@ use crate::{
         change::{ChangeOutcome, Origin},
         delivery::NewDelivery,
         projection::{SchoolChange, school_change},
-        student::Student,
+        student::{Student, name_key},
     },
     store::{
         Committed, StoreError, Tx, Value,
@@ -284,19 +284,23 @@ impl Batch {
 
     /// Writes everything, and hands the deliveries to the engine once the transaction is durable.
     pub async fn write(mut self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
-        let mut students = Vec::with_capacity(self.touched.len() * 8);
+        let mut students = Vec::with_capacity(self.touched.len() * 10);
         for key in std::mem::take(&mut self.touched) {
             let Some(known) = self.students.remove(&key) else { continue };
             students.extend([known.id.into(), key.0.into(), key.1.into(), known.student.status.as_str().into()]);
             students.extend([known.student.version.into(), known.student.modified_ms.into()]);
             students.extend([known.actor.into(), known.doc.into()]);
+            let fields = &known.student.fields;
+            students.extend([name_key(&fields.family_name).into(), name_key(&fields.given_name).into()]);
         }
         tx.conn
             .insert_many(
-                "INSERT INTO students (student_id, district_id, sourced_id, status, version, modified_ms, actor, doc)",
+                "INSERT INTO students (student_id, district_id, sourced_id, status, version, modified_ms, actor, doc,
+                    family_key, given_key)",
                 "ON CONFLICT (student_id) DO UPDATE SET status = excluded.status, version = excluded.version,
-                 modified_ms = excluded.modified_ms, actor = excluded.actor, doc = excluded.doc",
-                8,
+                 modified_ms = excluded.modified_ms, actor = excluded.actor, doc = excluded.doc,
+                 family_key = excluded.family_key, given_key = excluded.given_key",
+                10,
                 students,
             )
             .await?;
@@ -385,7 +389,7 @@ enum Data {
 fn ending_data(event_type: EventType, after: &Student, school: &str) -> Data {
     let (sourced_id, version) = (after.sourced_id.clone(), after.version);
     if event_type == EventType::StudentDeleted {
-        return Data::Deleted(DeletedData { sourced_id, version, reason: "tobedeleted".into() });
+        return Data::Deleted(DeletedData { sourced_id, version, reason: after.status.as_str().into() });
     }
     let ended = after.fields.enrollments.iter().rev().find(|e| e.school == school && e.ended);
     Data::Withdrawn(WithdrawnData {

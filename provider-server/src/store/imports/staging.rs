@@ -12,7 +12,7 @@ use crate::{
     },
     sealing::{Place, SealingKey},
     store::{
-        Conn, Shared, StoreError, Tx, Value,
+        Conn, Row, Shared, StoreError, Tx, Value,
         changes::read_status,
         keys::{KeyCache, district_scope},
         student_doc,
@@ -144,6 +144,25 @@ pub async fn page(
     let sql = "SELECT row_number, kind, sourced_id, line, sealed FROM import_rows
                WHERE run_id = $1 AND row_number > $2 AND kind <> 'rejected' ORDER BY row_number LIMIT $3";
     let rows = conn.query(sql, vec![run.into(), after.into(), limit.into()]).await?;
+    open_rows(key, run, rows)
+}
+
+/// The same backwards, before this number; from the last on where none is given.
+pub async fn page_back(
+    conn: &mut Conn,
+    key: &SealingKey,
+    run: RunId,
+    before: Option<u64>,
+    limit: i64,
+) -> Result<Vec<StagedRow>, StoreError> {
+    let sql = "SELECT row_number, kind, sourced_id, line, sealed FROM import_rows
+               WHERE run_id = $1 AND row_number < $2 AND kind <> 'rejected' ORDER BY row_number DESC LIMIT $3";
+    let before = before.unwrap_or(i64::MAX as u64);
+    let rows = conn.query(sql, vec![run.into(), before.into(), limit.into()]).await?;
+    open_rows(key, run, rows)
+}
+
+fn open_rows(key: &SealingKey, run: RunId, rows: Vec<Row>) -> Result<Vec<StagedRow>, StoreError> {
     let mut staged = Vec::with_capacity(rows.len());
     for mut row in rows {
         let (number, kind): (u64, String) = (row.take(0)?, row.take(1)?);

@@ -47,7 +47,7 @@ pub async fn read(conn: &mut Conn, district: DistrictId) -> Result<Surroundings,
     let students = row.map(|mut row| row.take(0)).transpose()?.unwrap_or(0);
     let sql = "SELECT s.sourced_id, s.name, (SELECT COUNT(*) FROM school_students p
                  WHERE p.school_id = s.school_id AND p.present = 1)
-               FROM schools s WHERE s.district_id = $1 LIMIT $2";
+               FROM schools s WHERE s.district_id = $1 AND s.state <> 'deleted' LIMIT $2";
     let mut schools = HashMap::new();
     for mut row in conn.query(sql, vec![district.into(), MAX_SCHOOLS.into()]).await? {
         schools.insert(row.take(0)?, SchoolNow { name: row.take(1)?, students: row.take(2)? });

@@ -144,15 +144,18 @@ pub async fn attempts(conn: &mut Conn, shared: &Shared, message: &Message) -> Re
     for mut row in conn.query_list(sql, vec![message.school.into()], newest).await? {
         answers.insert(row.take::<i64>(0)?, row.take::<Vec<u8>>(1)?);
     }
-    let key = shared.keys.get(conn, &school_scope(message.school)).await?;
+    // A deleted school has neither answers nor a key.
+    let key = match answers.is_empty() {
+        true => None,
+        false => Some(shared.keys.get(conn, &school_scope(message.school)).await?),
+    };
     let secrets = secrets(conn, message.school).await?;
     let mut details = Vec::with_capacity(attempts.len());
     for attempt in attempts.into_iter().rev() {
         let log_sequence = attempt.log_sequence as i64;
-        let answer = match answers.remove(&log_sequence) {
-            Some(sealed) => Some(KeptAnswer::open(&key, message.school, log_sequence, &sealed)?),
-            None => None,
-        };
+        let sealed = key.as_ref().zip(answers.remove(&log_sequence));
+        let answer =
+            sealed.map(|(key, sealed)| KeptAnswer::open(key, message.school, log_sequence, &sealed)).transpose()?;
         let signed_by = match &answer {
             Some(answer) if !answer.signed_by.is_empty() => {
                 answer.signed_by.iter().map(|fingerprint| fingerprint.to_string()).collect()

@@ -6,7 +6,7 @@
 
 use rollcall_proto::id::{DistrictId, SchoolId};
 
-use super::{BUDGET, StoreError, Value, heads, search::Range};
+use super::{BUDGET, StoreError, Value, groups::Group, heads, search::Range};
 use crate::{
     error::{Refusal, RefusalKind},
     model::log_filter::LogFilter,
@@ -35,6 +35,8 @@ pub struct Selection {
     pub since_ms: Option<i64>,
     /// With a higher sequence.
     pub after_sequence: Option<u64>,
+    /// Of this group; nothing else is asked of them.
+    pub group: Option<Group>,
 }
 
 /// What a replay does, or would do.
@@ -54,8 +56,12 @@ pub async fn replay(
     actor: &str,
     dry_run: bool,
 ) -> Result<Replayed, StoreError> {
-    if selection.filter.is_empty() && selection.since_ms.is_none() && selection.after_sequence.is_none() {
+    let asks = !selection.filter.is_empty() || selection.since_ms.is_some() || selection.after_sequence.is_some();
+    if !asks && selection.group.is_none() {
         return Err(Refusal::field("filter", "give a filter or a time: a replay of everything is not meant").into());
+    }
+    if asks && selection.group.is_some() {
+        return Err(Refusal::field("group", "stands instead of a filter and a time: give one of them").into());
     }
     let (sequences, refused) = select(store, school, &selection).await?;
     let mut replayed = Replayed { messages: sequences.len() as u64, refused };
@@ -87,6 +93,9 @@ fn describe(selection: &Selection) -> String {
     if let Some(sequence) = selection.after_sequence {
         parts.push(format!("after sequence {sequence}"));
     }
+    if let Some(group) = &selection.group {
+        parts.push(format!("group {group}"));
+    }
     parts.join(", ")
 }
 
@@ -107,13 +116,32 @@ async fn select(store: &Store, school: SchoolId, selection: &Selection) -> Resul
         }
         Ok(())
     };
-    if selection.filter.is_empty() {
+    if let Some(group) = &selection.group {
+        by_group(&mut conn, school, group, &mut take).await?;
+    } else if selection.filter.is_empty() {
         by_sequence(&mut conn, school, selection, &mut take).await?;
     } else {
         by_attempts(&mut conn, school, selection, store.now_ms(), &mut take).await?;
     }
     sequences.sort_unstable();
     Ok((sequences, refused))
+}
+
+async fn by_group(
+    conn: &mut Conn,
+    school: SchoolId,
+    group: &Group,
+    take: &mut impl FnMut(Vec<crate::store::Row>) -> Result<(), StoreError>,
+) -> Result<(), StoreError> {
+    let mut after = 0;
+    loop {
+        let part = group.part(conn, school, after).await?;
+        let (Some(first), Some(last)) = (part.first(), part.last()) else { return Ok(()) };
+        after = *last;
+        let statement = super::condition::Statement::new(COLUMNS).sql(" FROM events e").sql(JOINED);
+        let statement = statement.sql(" WHERE e.school_id = ").bind(school).sql(" AND e.sequence >= ").bind(*first);
+        take(group.condition(statement.sql(" AND e.sequence <= ").bind(after)).query(conn).await?)?;
+    }
 }
 
 async fn by_sequence(

@@ -1,12 +1,12 @@
-//! Acts on messages: sending one again, giving some up.
+//! Sending a message again.
 
 use rollcall_proto::{
-    id::{ChangeId, DistrictId, EventId, SchoolId, StudentId},
+    id::{ChangeId, EventId, StudentId},
     webhook::event::EventType,
 };
 
 use super::{
-    StoreError, Value,
+    StoreError,
     message::{self, Message},
 };
 use crate::{
@@ -23,9 +23,6 @@ use crate::{
         sync::current_state,
     },
 };
-
-/// Messages in one discard.
-pub const MAX_DISCARDS: usize = 1_000;
 
 /// A message that was queued.
 pub struct Queued {
@@ -91,10 +88,13 @@ async fn queue(tx: &mut Tx<'_>, message: &Message) -> Result<(), StoreError> {
 /// Makes a new message from what the school should hold of the student now.
 async fn send_current_state(tx: &mut Tx<'_>, message: &Message, id: StudentId) -> Result<EventId, StoreError> {
     let (school, district) = (message.school, message.district);
-    let sql = "SELECT d.sourced_id, d.birth_date, s.sourced_id, s.head_sequence, s.ever_connected
+    let sql = "SELECT d.sourced_id, d.birth_date, s.sourced_id, s.head_sequence, s.ever_connected, s.state
                FROM schools s JOIN districts d ON d.district_id = s.district_id WHERE s.school_id = $1";
     let row = tx.conn.query_optional(sql, vec![school.into()]).await?;
     let mut row = row.ok_or_else(|| Refusal::not_found("the school"))?;
+    if row.take::<String>(5)? == "deleted" {
+        return Err(Refusal::precondition("the school was deleted: nothing can be sent to it").into());
+    }
     let mut batch = Batch::default();
     batch.add_district(district, row.take(0)?, row.take(1)?);
     let (school_sourced_id, head): (String, u64) = (row.take(2)?, row.take(3)?);
@@ -128,40 +128,4 @@ async fn send_current_state(tx: &mut Tx<'_>, message: &Message, id: StudentId) -
     let sql = "SELECT event_id FROM events WHERE school_id = $1 AND sequence = $2";
     let row = tx.conn.query_optional(sql, vec![school.into(), (head + 1).into()]).await?;
     row.ok_or(StoreError::Corrupt("a message that was just made is missing"))?.take(0)
-}
-
-/// Gives undelivered messages of a school up, for a reason that is kept. Answers how many; what was delivered or
-/// superseded meanwhile stays as it is. An id that is not of this school refuses the whole act.
-pub async fn discard(
-    tx: &mut Tx<'_>,
-    (school, district): (SchoolId, DistrictId),
-    ids: Vec<EventId>,
-    reason: String,
-    actor: &str,
-) -> Result<u64, StoreError> {
-    let asked = ids.len();
-    let list = || ids.iter().copied().map(Value::from).collect();
-    let sql = "SELECT event_id FROM events WHERE school_id = $1 AND event_id IN {list}";
-    let known = tx.conn.query_list(sql, vec![school.into()], list()).await?;
-    if known.len() < asked {
-        let known: Result<Vec<EventId>, _> = known.into_iter().map(|mut row| row.take(0)).collect();
-        let known = known?;
-        let missing = ids.iter().find(|id| !known.contains(id)).map(EventId::to_string).unwrap_or_default();
-        return Err(Refusal::not_found(format_args!("the message {missing}")).into());
-    }
-    let sql = "UPDATE events SET state = 'discarded', reason = $2, settled_ms = $3
-               WHERE school_id = $1 AND state IN ('pending', 'parked', 'held') AND event_id IN {list}
-               RETURNING event_id";
-    let fixed = vec![school.into(), (&reason).into(), tx.now_ms.into()];
-    let discarded: Result<Vec<EventId>, _> =
-        tx.conn.query_list(sql, fixed, list()).await?.into_iter().map(|mut row| row.take(0)).collect();
-    let mut discarded = discarded?;
-    discarded.sort_unstable();
-    let acts =
-        discarded.iter().map(|id| AuditAct::in_district(district, actor, "message.discarded", id).with_detail(&reason));
-    audit::append(tx, acts.collect()).await?;
-    if !discarded.is_empty() {
-        tx.after_commit(Committed::Reload(school));
-    }
-    Ok(discarded.len() as u64)
 }

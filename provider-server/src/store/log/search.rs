@@ -105,7 +105,12 @@ impl Range {
 
     /// A statement over its rows, up to the condition.
     pub fn bounded(&self, select: &str) -> Statement {
-        Statement::new(select)
+        self.bound(Statement::new(select))
+    }
+
+    /// The same for one that has begun.
+    pub fn bound(&self, select: Statement) -> Statement {
+        select
             .sql(" WHERE a.school_id = ")
             .bind(self.school)
             .sql(" AND a.log_sequence >= ")

@@ -76,7 +76,7 @@ impl Importing {
         zip.chunks(64 << 10).for_each(|part| upload.write(part).expect("written"));
         let (file, district) = (upload.finish().expect("whole"), self.district);
         let created = self.test.store.act(move |tx| {
-            Box::pin(async move { imports::create(tx, district, "staff:test", "roster.zip", "lenient").await })
+            Box::pin(async move { imports::create(tx, district, "staff:test", "roster.zip", "lenient", false).await })
         });
         let run = self.run(created.await.expect("free")).await;
         self.importer.read(run.clone(), file, Profile::Lenient);

@@ -22,13 +22,13 @@ use super::door::{Log, failure, success};
 use crate::support::{START_MS, origin, request};
 
 /// The attempt delivers the message, and its row says so.
-fn delivered(delivery: &NewDelivery) -> provider_server::store::record::AttemptRow {
+pub fn delivered(delivery: &NewDelivery) -> provider_server::store::record::AttemptRow {
     let message = MessageUpdate { state: "delivered", reason: "", automatic_tries: 0, due_ms: 0 };
     provider_server::store::record::AttemptRow { message: Some(message), ..success(delivery) }
 }
 
 /// The attempt fails, and the message rests.
-fn parked(delivery: &NewDelivery, cause: Cause) -> provider_server::store::record::AttemptRow {
+pub fn parked(delivery: &NewDelivery, cause: Cause) -> provider_server::store::record::AttemptRow {
     let message = MessageUpdate { state: "parked", reason: "exhausted", automatic_tries: 1, due_ms: 0 };
     let outcome = Outcome::failed(cause, "");
     let row = failure(delivery);
@@ -98,7 +98,8 @@ async fn who_has_left_is_not_told_of_again() {
     assert!(refused.message().contains("the student has left this school"), "{}", refused.message());
     client.resend_message(resend(&withdrawn)).await.expect("the withdrawal may be told again");
 
-    let all = pb::ReplayRequest { school: "a".into(), filter: "event:student.*".into(), dry_run: true, since: None };
+    let all =
+        pb::ReplayRequest { school: "a".into(), filter: "event:student.*".into(), dry_run: true, ..Default::default() };
     let counted = client.replay(all.clone()).await.expect("counted").into_inner();
     assert_eq!((counted.messages, counted.refused), (1, 1));
 }
@@ -162,6 +163,7 @@ async fn a_replay_sends_exactly_what_its_dry_run_counted() {
         since: since_ms
             .map(|ms| prost_types::Timestamp { seconds: ms / 1_000, nanos: (ms % 1_000) as i32 * 1_000_000 }),
         dry_run,
+        ..Default::default()
     };
     let nothing = client.replay(request("", None, true)).await.expect_err("everything");
     assert_eq!(nothing.code(), Code::InvalidArgument);
@@ -208,6 +210,7 @@ async fn a_discard_concerns_undelivered_messages_of_this_school_and_keeps_its_re
         school: "a".into(),
         messages: messages.iter().map(|delivery| delivery.event.to_string()).collect(),
         reason: reason.into(),
+        ..Default::default()
     };
     for (messages, reason, field) in
         [(&made[..2], " ", "reason"), (&made[..0], "why", "messages"), (&made[..1], "a\nb", "reason")]

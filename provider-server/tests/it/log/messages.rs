@@ -145,7 +145,12 @@ async fn what_belongs_to_another_district_is_not_found() {
     refused.push(outsider.list_messages(list).await.expect_err("foreign"));
     let replay = pb::ReplayRequest { school: school.clone(), filter: "status:failed".into(), ..Default::default() };
     refused.push(outsider.replay(replay).await.expect_err("foreign"));
-    let discard = pb::DiscardMessagesRequest { school: school.clone(), messages: vec![id], reason: "no".into() };
+    let discard = pb::DiscardMessagesRequest {
+        school: school.clone(),
+        messages: vec![id],
+        reason: "no".into(),
+        ..Default::default()
+    };
     refused.push(outsider.discard_messages(discard).await.expect_err("foreign"));
     let stats = pb::GetStatsRequest { school, since: None };
     refused.push(outsider.get_stats(stats).await.expect_err("foreign"));

@@ -16,7 +16,7 @@ use tonic::{Code, transport::Channel};
 
 use super::support::{Server, with_token};
 
-const ROSTER: Roster = Roster { seed: 5, schools: 3, students: 400, year: 2026 };
+pub const ROSTER: Roster = Roster { seed: 5, schools: 3, students: 400, year: 2026 };
 const CHUNK_BYTES: usize = 7_000;
 
 fn zip(kind: Kind, orgs: &[OrgRow], students: &[StudentRow]) -> Vec<u8> {
@@ -25,25 +25,27 @@ fn zip(kind: Kind, orgs: &[OrgRow], students: &[StudentRow]) -> Vec<u8> {
     write(Cursor::new(Vec::new()), &options, orgs, students.iter()).expect("written").into_inner()
 }
 
-fn bulk(students: impl Iterator<Item = StudentRow>) -> Vec<u8> {
+pub fn bulk(students: impl Iterator<Item = StudentRow>) -> Vec<u8> {
     zip(Kind::Bulk, &ROSTER.orgs(), &students.collect::<Vec<_>>())
 }
 
-struct Rig {
-    server: Server,
-    imports: ImportServiceClient<Channel>,
+pub struct Rig {
+    pub server: Server,
+    pub imports: ImportServiceClient<Channel>,
+    /// Asks to see each plan first.
+    pub review: bool,
 }
 
 impl Rig {
-    async fn new() -> Self {
+    pub async fn new() -> Self {
         let server = Server::start().await;
         server.district("d-1").await;
         let imports = ImportServiceClient::new(server.channel.clone());
-        Self { server, imports }
+        Self { server, imports, review: false }
     }
 
     /// Uploads, and waits until the run rests.
-    async fn import(&mut self, zip: &[u8]) -> pb::ImportRun {
+    pub async fn import(&mut self, zip: &[u8]) -> pb::ImportRun {
         let started = self.start(zip, zip.len() as u64).await.expect("registered");
         self.rest(&started.id).await
     }
@@ -54,6 +56,7 @@ impl Rig {
             file_name: "roster.zip".into(),
             profile: "strict".into(),
             size_bytes,
+            hold_for_review: self.review,
         };
         let data = zip.chunks(CHUNK_BYTES).map(|part| Part::Data(part.to_vec().into()));
         let parts: Vec<pb::StartImportRequest> = std::iter::once(Part::Start(start))
@@ -74,7 +77,7 @@ impl Rig {
         last.expect("at least its state now")
     }
 
-    async fn approve(&mut self, run: &str, without_deletions: bool) -> pb::ImportRun {
+    pub async fn approve(&mut self, run: &str, without_deletions: bool) -> pb::ImportRun {
         let request = self.server.owned(pb::ApproveImportRequest { run: run.into(), without_deletions });
         self.imports.approve_import(request).await.expect("approved");
         self.rest(run).await
@@ -100,12 +103,12 @@ impl Rig {
     }
 }
 
-fn counts(run: &pb::ImportRun) -> [u64; 5] {
+pub fn counts(run: &pb::ImportRun) -> [u64; 5] {
     let counts = run.counts.unwrap_or_default();
     [counts.created, counts.updated, counts.deleted, counts.unchanged, counts.rejected]
 }
 
-fn held_for(run: &pb::ImportRun) -> Vec<(&str, &str)> {
+pub fn held_for(run: &pb::ImportRun) -> Vec<(&str, &str)> {
     run.holds.iter().map(|hold| (hold.code.as_str(), hold.school_sourced_id.as_str())).collect()
 }
 

@@ -1,5 +1,146 @@
-import { Page } from "@/components/Page";
+import { Link, Navigate } from "@tanstack/react-router";
+import { Alert, Button } from "antd";
+import { useTranslation } from "react-i18next";
+import { useConnection, useReceiver, useReceiverStatus } from "@/api/desk";
+import { useCall } from "@/api/hooks";
+import { Fingerprint, useSecretPlace } from "@/components/desk";
+import { useLink } from "@/components/frame";
+import { Figure, Page } from "@/components/Page";
+import { Loaded } from "@/components/states";
+import { Time } from "@/components/time";
+import type { Status as ReceiverStatus } from "@/gen/rollcall/school/v1/receiver";
+import { Alerts } from "./Alerts";
+import { CatchUp } from "./CatchUp";
+import { Chain } from "./Chain";
+import { CheckPanel } from "./CheckPanel";
+import { providerAlarm, syncOf } from "./chain";
+import { SecretProblem } from "./SecretProblem";
+import { SyncBadge } from "./SyncBadge";
+import { useCheck } from "./useCheck";
+import { useRestart } from "./useRestart";
 
+/** The desk's home: whether messages arrive, and what to do where they do not. */
 export default function Status() {
-  return <Page title="Status">{null}</Page>;
+  const { t } = useTranslation("deskStatus");
+  const provider = useLink("provider");
+  const receiverLink = useLink("receiver");
+  const receiver = useReceiver();
+  const status = useReceiverStatus();
+  const enrolled = status.data?.enrolled === true;
+  const connection = useConnection(enrolled);
+  const newest = useCall("ReceiverService/ListEvents", { pageSize: 1 }, { enabled: enrolled, refetchInterval: 5_000 });
+  const restart = useRestart();
+  const { check, busy, run } = useCheck();
+
+  const held = status.data;
+  // The first start, or an enrollment that was reset: there is nothing to show before a code.
+  if (held && !held.enrolled && !held.secretError) return <Navigate to={"/enroll" as "/"} />;
+  const alarm = providerAlarm(connection.data?.connection);
+  const known = {
+    provider,
+    receiverLink,
+    receiver,
+    status: held,
+    connection: connection.data?.connection,
+    newest: newest.data?.events[0],
+  };
+  return (
+    <Page
+      title={t("title")}
+      extra={held?.schoolName && <span className="text-section text-text-2">{held.schoolName}</span>}
+      actions={
+        enrolled && (
+          <Button type="primary" loading={busy} onClick={() => void run()}>
+            {t("check.run")}
+          </Button>
+        )
+      }
+    >
+      {held && held.alerts > 0 && <Alerts count={held.alerts} latest={held.latestAlert} />}
+      {held && !held.enrolled && (
+        <SecretProblem status={held} busy={restart.isPending} onAgain={() => restart.mutate()} />
+      )}
+      {alarm && (
+        <Alert
+          type="error"
+          showIcon
+          role="alert"
+          title={t("alerts.provider")}
+          description={`${alarm} ${t("alerts.providerNext")}`}
+        />
+      )}
+      {held?.enrolled && held.secretError && (
+        <Alert type="warning" showIcon role="alert" title={t("secret.warning", { error: held.secretError })} />
+      )}
+      <Chain known={known} restarting={restart.isPending} onRestart={() => restart.mutate()} />
+      {restart.error && <Alert type="error" showIcon role="alert" title={restart.error.message} />}
+      {check && <CheckPanel check={check} />}
+      {receiver.state !== "failed" && (
+        <Loaded query={status}>
+          {(data) =>
+            data.enrolled && (
+              <Holdings
+                status={data}
+                head={connection.data?.headSequence}
+                askedAt={connection.dataUpdatedAt}
+                reached={provider === "connected" && !connection.isError}
+              />
+            )
+          }
+        </Loaded>
+      )}
+    </Page>
+  );
+}
+
+/** What this school holds, and whether that is everything. */
+function Holdings({
+  status,
+  head,
+  askedAt,
+  reached,
+}: {
+  status: ReceiverStatus;
+  head?: string;
+  askedAt: number;
+  reached: boolean;
+}) {
+  const { t } = useTranslation("deskStatus");
+  const gaps = useCall(
+    "ReceiverService/ListGaps",
+    {},
+    { enabled: status.contiguousSequence !== status.highestSequence },
+  );
+  const missing = gaps.data && Number(gaps.data.missing);
+  const place = useSecretPlace(status.secretStore);
+  return (
+    <>
+      <SyncBadge sync={syncOf(status, missing, head, askedAt, reached)} />
+      <div className="grid grid-cols-1 gap-3 md:grid-cols-3">
+        <Figure
+          name={t("figure.students")}
+          value={status.students.toLocaleString("en")}
+          hint={<Link to={"/roster" as "/"}>{t("figure.studentsHint")}</Link>}
+        />
+        <Figure
+          name={t("figure.sequence")}
+          value={status.contiguousSequence}
+          hint={t("figure.sequenceHint", { highest: status.highestSequence })}
+        />
+        <Figure
+          name={t("figure.verified")}
+          value={<Time at={status.lastVerifiedAt} relative />}
+          hint={<Time at={status.lastVerifiedAt} />}
+        />
+      </div>
+      <p className="m-0 flex flex-wrap items-center gap-x-3 gap-y-1 text-text-2">
+        {t("figure.secret")}
+        {status.fingerprints.map((words) => (
+          <Fingerprint key={words} words={words} />
+        ))}
+        {t("figure.secretHint", { place })}
+      </p>
+      <CatchUp contiguous={status.contiguousSequence} head={reached ? head : undefined} school={status.schoolName} />
+    </>
+  );
 }

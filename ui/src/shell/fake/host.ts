@@ -30,16 +30,20 @@ export interface Answers {
   check?: ServerCheck;
   file?: Ticket | null;
   code?: CodeDetails;
-  enrolled?: Enrolled;
+  enrolled?: Enrolled | (() => Enrolled);
   receiver?: ReceiverState;
   keychain?: "keychain" | "file";
-  rotated?: string | null;
+  rotated?: string | null | (() => string | null);
+  /** The enrollment was forgotten. */
+  onReset?: () => void;
 }
 
 /** A refusal, as the shell makes them. */
 export function refusal(code: ShellFailure["code"], message: string, more: Partial<ShellFailure> = {}): ShellFailure {
   return { code, message, violations: [], ...more };
 }
+
+const made = <T>(given: T | (() => T)): T => (typeof given === "function" ? (given as () => T)() : given);
 
 /** The programs' interface without a program: for a plain browser and for component tests. */
 export class FakeHost implements ProviderHost, SchoolHost {
@@ -179,7 +183,11 @@ export class FakeHost implements ProviderHost, SchoolHost {
   restartReceiver = () => this.answer("restart_receiver", {}, () => {});
   checkCode = (code: string) =>
     this.answer("check_code", { code }, () => {
-      if (!code.startsWith("RC1-")) throw refusal("code", "this is not an enrollment code", { reason: "code_typo" });
+      const typo = (words: string) => refusal("code", words, { reason: "code_typo" });
+      if (!code.toUpperCase().startsWith("RC1-")) {
+        throw typo("this is not an enrollment code: it starts with `RC1-`");
+      }
+      if (code.length < 12) throw typo("the code is cut short: copy all of it");
       return this.answers.code?.server ?? "rollcall.example:7443";
     });
   probeKeychain = () => this.answer("probe_keychain", {}, () => this.answers.keychain ?? "keychain");
@@ -191,11 +199,11 @@ export class FakeHost implements ProviderHost, SchoolHost {
   redeemCode = (code: string, schoolSourcedId: string) =>
     this.answer("redeem_code", { code, schoolSourcedId }, () => {
       if (!this.answers.enrolled) throw refusal("code", "this code was used already", { reason: "code_used" });
-      return this.answers.enrolled;
+      return made(this.answers.enrolled);
     });
   rotateSecret = (request: boolean, revokeNow: boolean) =>
-    this.answer("rotate_secret", { request, revokeNow }, () => this.answers.rotated ?? null);
-  resetEnrollment = () => this.answer("reset_enrollment", {}, () => {});
+    this.answer("rotate_secret", { request, revokeNow }, () => made(this.answers.rotated ?? null));
+  resetEnrollment = () => this.answer("reset_enrollment", {}, () => this.answers.onReset?.());
   saveDiagnostics = () => this.answer("save_diagnostics", {}, () => 2_048);
   private startsWithSystem = false;
   autostart = () => this.answer("autostart", {}, () => this.startsWithSystem);

@@ -471,7 +471,7 @@ export interface LogService {
   Replay(request: ReplayRequest): Promise<ReplayResponse>;
   /**
    * What could not be delivered so far, in groups of one school and one cause: parked, held, and what waits after a
-   * failed try. A page holds the groups of some schools, the school with the oldest one first.
+   * failed try. A page holds the groups of some schools, by school name.
    */
   ListUndelivered(request: ListUndeliveredRequest): Promise<ListUndeliveredResponse>;
   /** Discards undelivered messages of a school, with a reason that is kept: those named, or a whole group. */

@@ -36,6 +36,11 @@ export interface Status {
   alerts: number;
   /** The newest alarm, in words. */
   latestAlert: string;
+  /**
+   * Why no secret could be read, for a program: keychain_locked, keychain_absent, keychain_failed, or secret_gone where
+   * the store no longer holds what it held. Empty where there is no secret_error.
+   */
+  secretErrorReason: string;
 }
 
 export interface InstallSecretRequest {
@@ -285,7 +290,7 @@ export interface ReceiverService {
   ListStudentHistory(request: ListStudentHistoryRequest): Promise<ListStudentHistoryResponse>;
   /** Sequence numbers that have not arrived, lowest first: what to catch up by the provider's ReplaySince. */
   ListGaps(request: ListGapsRequest): Promise<ListGapsResponse>;
-  /** Alarms, newest first: for example a code that was used elsewhere, or one id that came with two bodies. */
+  /** Alarms, newest first: for example one id that came with two bodies. */
   ListAlerts(request: ListAlertsRequest): Promise<ListAlertsResponse>;
   /** Checks a pasted request step by step and names the most likely cause of a mismatch. */
   CheckSignature(request: CheckSignatureRequest): Promise<CheckSignatureResponse>;

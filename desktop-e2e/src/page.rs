@@ -1,0 +1,100 @@
+//! What a person does in a window: finds controls by role and name, presses, types, reads.
+
+use anyhow::{Context, Result, bail};
+use serde_json::{Value, json};
+use thirtyfour::{Key, TypingData, WebElement};
+
+use crate::{App, STEP, process::until};
+
+const FIND: &str = include_str!("find.js");
+/// Presses of the tab key in one page before a control counts as unreachable by keyboard.
+const MAX_TABS: usize = 120;
+
+impl App {
+    /// The control of this role and name, once it is there. An exact name is taken before one that contains it, and a
+    /// control of an open dialog before what lies behind.
+    pub async fn find(&self, role: &str, name: &str) -> Result<WebElement> {
+        let found = until(&format!("{role} “{name}”"), STEP, async || self.look_for(role, name).await).await;
+        match found {
+            Ok(found) => Ok(found),
+            Err(error) => Err(error.context(format!("the page says: {}", self.text().await.unwrap_or_default()))),
+        }
+    }
+
+    /// The control of this role and name, if it is there now.
+    pub async fn look_for(&self, role: &str, name: &str) -> Result<Option<WebElement>> {
+        let found = self.driver().execute(FIND, vec![json!(role), json!(name)]).await?;
+        if found.json().is_null() {
+            return Ok(None);
+        }
+        Ok(Some(found.element()?))
+    }
+
+    /// Presses it with the pointer.
+    pub async fn press(&self, role: &str, name: &str) -> Result<()> {
+        until(&format!("{role} “{name}” can be pressed"), STEP, async || {
+            let Some(control) = self.look_for(role, name).await? else { return Ok(None) };
+            // It may move or be drawn anew between the two steps.
+            Ok(match control.scroll_into_view().await {
+                Ok(()) => control.click().await.ok(),
+                Err(_) => None,
+            })
+        })
+        .await
+        .with_context(|| format!("no {role} “{name}”"))
+    }
+
+    /// Types into the field of this label, in place of what stands there.
+    pub async fn fill(&self, label: &str, text: &str) -> Result<()> {
+        let field = self.find("textbox", label).await?;
+        field.scroll_into_view().await?;
+        field.click().await?;
+        field.send_keys(Key::Control + "a").await?;
+        field.send_keys(Key::Backspace + "").await?;
+        Ok(field.send_keys(text).await?)
+    }
+
+    /// Chooses an option of the list of this label.
+    pub async fn choose(&self, label: &str, option: &str) -> Result<()> {
+        self.press("combobox", label).await?;
+        self.press("option", option).await
+    }
+
+    /// Waits until this stands in the page.
+    pub async fn until_said(&self, text: &str) -> Result<()> {
+        let said =
+            until(&format!("“{text}”"), STEP, async || Ok(self.text().await?.contains(text).then_some(()))).await;
+        match said {
+            Ok(()) => Ok(()),
+            Err(error) => bail!("{error}; the page says: {}", self.text().await?),
+        }
+    }
+
+    /// What can be read in the page.
+    pub async fn text(&self) -> Result<String> {
+        let text = self.script("return document.body.innerText", vec![]).await?;
+        Ok(text.as_str().unwrap_or_default().to_owned())
+    }
+
+    /// Goes to the control of this role and name by the tab key alone.
+    pub async fn tab_to(&self, role: &str, name: &str) -> Result<()> {
+        self.find(role, name).await?;
+        for _ in 0..MAX_TABS {
+            let there = format!(
+                "const found = (() => {{ {FIND} }}).apply(null, arguments);
+                 const at = document.activeElement;
+                 return !!found && (at === found || found.contains(at));"
+            );
+            if self.script(&there, vec![json!(role), json!(name)]).await? == Value::Bool(true) {
+                return Ok(());
+            }
+            self.key(Key::Tab + "").await?;
+        }
+        bail!("{role} “{name}” is not reached by {MAX_TABS} presses of the tab key")
+    }
+
+    /// Presses keys where the focus is.
+    pub async fn key(&self, keys: impl Into<TypingData>) -> Result<()> {
+        Ok(self.driver().action_chain().send_keys(keys).perform().await?)
+    }
+}
