@@ -28,13 +28,13 @@ use crate::{
     setup,
 };
 
-use self::{trouble::Killer, windows::Windows};
 pub use self::{
     roster::{RosterFile, import, summary},
     schools::{DemoSchool, connect, enroll_all, issue_code},
     settle::until_delivered,
     workspace::Workspace,
 };
+use self::{trouble::Killer, windows::Windows};
 
 /// Schools of a generated roster.
 const SCHOOLS: u32 = 4;
