@@ -1,5 +1,5 @@
 import { screen, waitFor, within } from "@testing-library/react";
-import { expect, test } from "vitest";
+import { expect, onTestFinished, test, vi } from "vitest";
 import type { AttentionItem, Overview } from "@/gen/rollcall/provider/v1/log";
 import { FakeHost, refusal } from "@/shell/fake/host";
 import { DISTRICTS } from "@/shell/fake/seed";
@@ -164,8 +164,10 @@ test("a failure is told with Retry; data that was there stays, with its age", as
   await user.click(screen.getByRole("button", { name: "Retry" }));
   await screen.findByRole("region", { name: "Figures" });
   host.refuse.set("LogService/GetOverview", refusal("internal", "gone again"));
-  window.dispatchEvent(new Event("focus"));
-  document.dispatchEvent(new Event("visibilitychange"));
+  // Some seconds later somebody looks at the window again.
+  vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + 5_000 });
+  onTestFinished(() => void vi.useRealTimers());
+  window.dispatchEvent(new Event("visibilitychange"));
   expect(await screen.findByText(/Showing data from .*, reconnecting…/)).toBeVisible();
   expect(screen.getByRole("region", { name: "Figures" })).toBeVisible();
 });

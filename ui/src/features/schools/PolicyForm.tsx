@@ -66,8 +66,10 @@ export function PolicyForm({ school, locked }: { school: School; locked: boolean
       </div>
       <Form.List name={["retry", "delaysMs"]}>
         {(fields, { add, remove }) => (
-          <fieldset className="m-0 mb-6 border-0 p-0">
-            <legend className="mb-1 p-0 text-text-2">{t("settings.delays")}</legend>
+          <div role="group" aria-labelledby="policy-waits" className="mb-6">
+            <div id="policy-waits" className="mb-1 text-text-2">
+              {t("settings.delays")}
+            </div>
             <div className="flex flex-wrap items-start gap-2">
               {fields.map((field, index) => (
                 <Form.Item key={field.key} name={field.name} className="!mb-0" {...AS_SECONDS}>
@@ -86,7 +88,7 @@ export function PolicyForm({ school, locked }: { school: School; locked: boolean
                 {t("settings.removeDelay")}
               </Button>
             </div>
-          </fieldset>
+          </div>
         )}
       </Form.List>
       {!locked && (

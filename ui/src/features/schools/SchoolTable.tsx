@@ -20,7 +20,7 @@ export function SchoolTable({ schools, empty }: { schools: Listed[]; empty: Reac
       width: "minmax(180px, 2fr)",
       cell: ({ school }) => <span className="font-medium">{school.name}</span>,
     },
-    { id: "state", header: t("column.state"), width: "150px", cell: (one) => <ConnectionPill state={stateOf(one)} /> },
+    { id: "state", header: t("column.state"), width: "164px", cell: (one) => <ConnectionPill state={stateOf(one)} /> },
     {
       id: "hours",
       header: t("column.hours"),

@@ -1,5 +1,5 @@
 import { screen, waitFor } from "@testing-library/react";
-import { expect, test } from "vitest";
+import { expect, onTestFinished, test, vi } from "vitest";
 import { type Answers, FakeHost, refusal } from "@/shell/fake/host";
 import { SCHOOLS } from "@/shell/fake/seed";
 import { providerAnswers } from "@/shell/fake/world";
@@ -69,8 +69,9 @@ test("coming back to the window asks for nothing again", async () => {
   const { host, user } = openWindow("show");
   await user.click(await screen.findByRole("button", { name: "Show the secret" }));
   await screen.findByText(SECRET);
-  window.dispatchEvent(new Event("focus"));
-  document.dispatchEvent(new Event("visibilitychange"));
+  vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + 60_000 });
+  onTestFinished(() => void vi.useRealTimers());
+  window.dispatchEvent(new Event("visibilitychange"));
   window.dispatchEvent(new Event("online"));
   await screen.findByText(SECRET);
   expect(asked(host)).toHaveLength(1);

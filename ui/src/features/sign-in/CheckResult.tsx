@@ -14,7 +14,7 @@ type Verdict = "good" | "bad" | "ask";
 export function Fingerprint({ pin }: { pin: string }) {
   return (
     <span className="flex items-start gap-1">
-      <code className="break-all">{pin.match(/.{1,8}/g)?.join(" ") ?? pin}</code>
+      <code>{pin.match(/.{1,8}/g)?.join(" ") ?? pin}</code>
       <CopyButton text={pin} />
     </span>
   );

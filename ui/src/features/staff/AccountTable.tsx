@@ -108,7 +108,7 @@ function Acts({ account, isLastOwner, onChange, onReset }: ActsProps) {
             ? { key: "enable", label: t("act.enable"), onClick: () => setDisabled(false) }
             : {
                 key: "disable",
-                label: t("act.disable"),
+                label: <span className="text-failed">{t("act.disable")}</span>,
                 danger: true,
                 disabled: isLastOwner,
                 title: why,
