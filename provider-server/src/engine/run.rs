@@ -17,6 +17,7 @@ use super::{
     sign::sign,
 };
 use crate::{
+    crash,
     model::{
         connection::StoredConnection,
         outcome::{Cause, Outcome},
@@ -221,8 +222,11 @@ impl Io {
         let clock = &self.store.shared().clock;
         let attempt = async {
             let body = claimed.message.body.clone();
+            crash::point("claim");
             let signed = sign(&claimed.connection, claimed.message.event, body, claimed.at_ms);
-            self.client.send(signed, clock.as_ref()).await
+            let outcome = self.client.send(signed, clock.as_ref()).await;
+            crash::point("send");
+            outcome
         };
         let outcome = AssertUnwindSafe(attempt).catch_unwind().await.unwrap_or_else(|_| {
             tracing::error!(message = %claimed.message.event, "an attempt panicked");

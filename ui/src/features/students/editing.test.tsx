@@ -1,7 +1,7 @@
 import { screen, waitFor, within } from "@testing-library/react";
 import { expect, test } from "vitest";
 import { refusal } from "@/shell/fake/host";
-import { expectAccessible, openProvider } from "../../../tests/render";
+import { dialogOf, expectAccessible, openProvider } from "../../../tests/render";
 import { conflicts, merge, toStudent } from "./student";
 import { calls, changed, ZOE } from "./testing";
 
@@ -75,7 +75,7 @@ test("an edit conflict shows both sides by field, and nothing is sent before the
   await user.type(given, "Zora");
   theirs = { ...ZOE, version: "9", givenName: "Zoey", familyName: "Reed" };
   await user.click(drawer.getByRole("button", { name: "Review" }));
-  const conflict = within(await screen.findByRole("dialog", { name: "Somebody else changed this student" }));
+  const conflict = await dialogOf("Somebody else changed this student");
   expect(conflict.getByRole("radio", { name: "Given name: Mine" })).toBeChecked();
   expect(conflict.getByRole("radio", { name: "Family name: Theirs" })).toBeChecked();
   expect(conflict.getByText("Both changed")).toBeVisible();

