@@ -1,7 +1,7 @@
 import { X } from "lucide-react";
 import { type ReactNode, useEffect, useRef } from "react";
 import { useTranslation } from "react-i18next";
-import { IconButton } from "./frame";
+import { IconButton, isCovered } from "./frame";
 import { Scroller } from "./Scroller";
 
 /** The details of a row beside its list. Esc closes it and gives the focus back. */
@@ -24,7 +24,7 @@ export function SidePanel({
   useEffect(() => {
     const onKey = (event: KeyboardEvent) => {
       // A dialog or a menu above closes first.
-      if (event.key !== "Escape" || event.defaultPrevented || document.querySelector(".ant-modal-wrap")) return;
+      if (event.key !== "Escape" || event.defaultPrevented || isCovered()) return;
       const grid = panel.current?.parentElement?.querySelector<HTMLElement>("[role=grid]");
       close.current();
       grid?.focus();

@@ -169,6 +169,12 @@ export function PersonalSwitch() {
   );
 }
 
+/** Whether a dialog or a menu lies over the screen: Esc is for it first. Those that were closed may stay, hidden. */
+export function isCovered(): boolean {
+  const over = document.querySelectorAll<HTMLElement>(".ant-modal-wrap, .ant-dropdown:not(.ant-dropdown-hidden)");
+  return [...over].some((element) => element.style.display !== "none");
+}
+
 function nextPane(back: boolean) {
   const panes = [...document.querySelectorAll<HTMLElement>("[data-pane]")];
   const at = panes.findIndex((pane) => pane.contains(document.activeElement));

@@ -75,10 +75,10 @@ function Pill({
       {children}
     </>
   );
-  const look_ = `inline-flex h-6 items-center gap-1.5 whitespace-nowrap rounded-chip border-0 px-2 text-label font-medium tabular-nums ${LOOKS[look]}`;
-  if (!onClick) return <span className={look_}>{inside}</span>;
+  const classes = `inline-flex h-6 items-center gap-1.5 whitespace-nowrap rounded-chip border-0 px-2 text-label font-medium tabular-nums ${LOOKS[look]}`;
+  if (!onClick) return <span className={classes}>{inside}</span>;
   return (
-    <button type="button" className={look_} title={hint} onClick={onClick}>
+    <button type="button" className={classes} title={hint} onClick={onClick}>
       {inside}
     </button>
   );

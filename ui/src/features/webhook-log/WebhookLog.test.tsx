@@ -99,6 +99,16 @@ test("moving by the keyboard freezes too; Enter opens, j goes on, Esc closes and
   expect(box).toHaveFocus();
 });
 
+test("after a dialog was open, Esc closes the panel all the same", async () => {
+  const { user } = await openTrouble();
+  await user.click(screen.getByRole("button", { name: "Replay…" }));
+  const dialog = await screen.findByRole("dialog", { name: "Replay messages" });
+  await user.click(within(dialog).getByRole("button", { name: "Cancel" }));
+  await waitFor(() => expect(screen.queryByRole("dialog")).toBeNull());
+  await user.keyboard("{Escape}");
+  await waitFor(() => expect(screen.queryByRole("complementary")).toBeNull());
+});
+
 test("Mod+F goes to the filter; a word with a blank behind it becomes a chip and asks the server", async () => {
   const { user, asked } = open();
   await loaded();

@@ -1,5 +1,6 @@
 import { type KeyboardEvent, type PointerEvent, type ReactNode, useEffect, useRef } from "react";
 import { useTranslation } from "react-i18next";
+import { isCovered } from "@/components/frame";
 import { useKept } from "../kept";
 
 const [LEAST, MOST, STEP] = [320, 900, 40];
@@ -23,8 +24,7 @@ export function ResizablePane({
   useEffect(() => {
     const onKey = (event: globalThis.KeyboardEvent) => {
       // A dialog, a menu, or the filter that is being written closes first.
-      const busy = document.querySelector(".ant-modal-wrap, .ant-dropdown:not(.ant-dropdown-hidden)");
-      if (event.key === "Escape" && !event.defaultPrevented && !busy) close.current();
+      if (event.key === "Escape" && !event.defaultPrevented && !isCovered()) close.current();
     };
     window.addEventListener("keydown", onKey);
     return () => window.removeEventListener("keydown", onKey);

@@ -123,8 +123,8 @@ export function makeLog(seed: number, rows: number, now: number): Attempt[] {
     const trouble = at > now - 6 * HOUR && at < now - 5.2 * HOUR;
     const fails = next() < (trouble ? 0.75 : 0.045);
     const usual = trouble ? 0.9 : 0.35;
-    const at_ = next() < usual ? Math.floor(next() * 2) : Math.floor(next() * FAULTS.length);
-    drafts.push(...makeMessage(number, at, next, fails ? (FAULTS[at_] as Fault) : null));
+    const which = next() < usual ? Math.floor(next() * 2) : Math.floor(next() * FAULTS.length);
+    drafts.push(...makeMessage(number, at, next, fails ? (FAULTS[which] as Fault) : null));
   }
   return drafts
     .filter(({ at }) => at <= now)
