@@ -1,4 +1,4 @@
-import { render } from "@testing-library/react";
+import { render, screen, within } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
 import axe from "axe-core";
 import { expect } from "vitest";
@@ -31,6 +31,14 @@ export function openProvider(
 export function openSchool(place: string, given: Answers = {}, host = new FakeHost(over(schoolAnswers(), given))) {
   window.location.hash = `#${place}`;
   return { host, user: userEvent.setup(), ...render(<SchoolApp host={host} motion={false} />) };
+}
+
+/** The dialog with this title. In tests antd gives the titles of all dialogs one id, so that their names are one. */
+export async function dialogOf(title: string) {
+  const dialogs = (await screen.findAllByText(title)).map((text) => text.closest<HTMLElement>("[role=dialog]"));
+  const dialog = dialogs.find((found) => found !== null);
+  if (!dialog) throw new Error(`no dialog is titled ${title}`);
+  return within(dialog);
 }
 
 /** axe finds nothing. Colours are checked as tokens: jsdom has no layout. */

@@ -93,14 +93,21 @@ function options(latest: { current: PlotProps }, width: number, zone: "local" | 
     height,
     ms: 1,
     legend: { show: false },
-    padding: [8, 8, 0, 0],
+    padding: [8, 20, 0, 0],
     scales: { x: { time: axis.kind === "times", range }, y: { range: (_, __, max) => [0, max > 0 ? max * 1.08 : 1] } },
     axes: [
       axis.kind === "times"
-        ? { ...text, ...lines, grid: { show: false }, values: (_, at, __, ___, step) => at.map(clock(zone, step)) }
+        ? {
+            ...text,
+            ...lines,
+            size: 28,
+            grid: { show: false },
+            values: (_, at, __, ___, step) => at.map(clock(zone, step)),
+          }
         : {
             ...text,
             ...lines,
+            size: 28,
             grid: { show: false },
             splits: () => xs,
             values: (_, at) => at.map((index) => axis.names[index] ?? ""),

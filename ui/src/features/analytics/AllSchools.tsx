@@ -82,26 +82,26 @@ function Day({ overview, schools }: { overview: Overview; schools: School[] }) {
           overview.schoolsTotal > strips.length ? t("attempts.some", { count: strips.length }) : t("attempts.choose")
         }
       />
+      <Ranking
+        title={t("worst.title")}
+        columns={[t("column.school"), t("column.failed"), t("column.success"), "p50", "p95", "p99"]}
+        rows={worst.map(({ school, failed: count, delivered: good }, index) => ({
+          key: school.schoolId,
+          name: school.schoolName,
+          value: count,
+          more: [
+            share(perMille(good, count)),
+            ms(stats[index]?.latencyP50Us),
+            ms(stats[index]?.latencyP95Us),
+            ms(stats[index]?.latencyP99Us),
+          ],
+        }))}
+        format={formatCount}
+        verb={t("openLog")}
+        onOpen={({ key, name }) => openLog(key, name, "status:failed after:-24h")}
+        empty={t("worst.none")}
+      />
       <div className="grid grid-cols-1 items-start gap-4 xl:grid-cols-2">
-        <Ranking
-          title={t("worst.title")}
-          columns={[t("column.school"), t("column.failed"), t("column.success"), "p50", "p95", "p99"]}
-          rows={worst.map(({ school, failed: count, delivered: good }, index) => ({
-            key: school.schoolId,
-            name: school.schoolName,
-            value: count,
-            more: [
-              share(perMille(good, count)),
-              ms(stats[index]?.latencyP50Us),
-              ms(stats[index]?.latencyP95Us),
-              ms(stats[index]?.latencyP99Us),
-            ],
-          }))}
-          format={formatCount}
-          verb={t("openLog")}
-          onOpen={({ key, name }) => openLog(key, name, "status:failed after:-24h")}
-          empty={t("worst.none")}
-        />
         <Ranking
           title={t("causes.title")}
           columns={[t("column.cause"), t("column.attempts")]}
@@ -110,19 +110,26 @@ function Day({ overview, schools }: { overview: Overview; schools: School[] }) {
           empty={t("causes.none")}
           note={causes.length > 0 ? t("causes.of", { count: worst.length }) : undefined}
         />
+        <Chart
+          kind="bars"
+          label={t("tries.title")}
+          summary={t("tries.summary", {
+            first: formatCount(Math.max(0, arrived - retried)),
+            all: formatCount(arrived),
+          })}
+          axis={{
+            kind: "names",
+            title: t("tries.axis"),
+            names: [t("tries.first"), t("tries.later"), t("tries.parked")],
+          }}
+          series={[
+            { name: t("tries.messages"), tone: "accent", values: [Math.max(0, arrived - retried), retried, parked] },
+          ]}
+          format={formatCount}
+          height={160}
+          note={t("tries.always")}
+        />
       </div>
-      <Chart
-        kind="bars"
-        label={t("tries.title")}
-        summary={t("tries.summary", { first: formatCount(Math.max(0, arrived - retried)), all: formatCount(arrived) })}
-        axis={{ kind: "names", title: t("tries.axis"), names: [t("tries.first"), t("tries.later"), t("tries.parked")] }}
-        series={[
-          { name: t("tries.messages"), tone: "accent", values: [Math.max(0, arrived - retried), retried, parked] },
-        ]}
-        format={formatCount}
-        height={160}
-        note={t("tries.always")}
-      />
     </>
   );
 }

@@ -46,7 +46,7 @@ export function Ranking({
                   <th
                     key={column}
                     scope="col"
-                    className={`px-4 py-1.5 font-medium ${index === 0 ? "" : index === 1 ? "w-2/5" : "text-right"}`}
+                    className={`px-4 py-1.5 font-medium ${index === 0 ? "" : index === 1 ? "w-1/3" : "text-right"}`}
                   >
                     {column}
                   </th>
@@ -76,12 +76,12 @@ export function Ranking({
                     </span>
                   </td>
                   {row.more?.map((cell, index) => (
-                    <td key={columns[index + 2]} className="px-4 py-1.5 text-right tabular-nums">
+                    <td key={columns[index + 2]} className="whitespace-nowrap px-4 py-1.5 text-right tabular-nums">
                       {cell}
                     </td>
                   ))}
                   {onOpen && (
-                    <td className="px-2 text-right">
+                    <td className="whitespace-nowrap px-2 text-right">
                       <Button size="small" type="link" aria-label={`${verb}: ${row.name}`} onClick={() => onOpen(row)}>
                         {verb}
                       </Button>

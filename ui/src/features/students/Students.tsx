@@ -34,7 +34,7 @@ export default function Students() {
       content: t("unsaved.text"),
       okText: t("act.discard"),
       cancelText: t("act.keepEditing"),
-      autoFocusButton: "cancel",
+      focusable: { autoFocusButton: "cancel" },
       onOk: go,
     });
   };
