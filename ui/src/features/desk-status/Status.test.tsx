@@ -44,7 +44,7 @@ test("the provider is lost: a fix, a banner with the age, and no green badge", a
   await waitFor(() => expect(part).toHaveAttribute("data-health", "bad"));
   expect(part).toHaveTextContent("rollcall.example:7443 does not answer");
   expect(part).toHaveTextContent("Check this machine's network");
-  expect(screen.getByText(/The provider does not answer since \d\d:\d\d/)).toBeVisible();
+  expect(screen.getByText(/The provider has not answered since \d\d:\d\d/)).toBeVisible();
   expect(screen.queryByText(/^In sync at/)).toBeNull();
   expect(screen.getAllByText("Unknown").length).toBeGreaterThan(0);
   // What was there stays there.
@@ -64,7 +64,7 @@ test("the receiver's link is lost: a banner and its age on every screen", async 
   const { host } = openSchool("/roster");
   await screen.findByText("S-1000");
   host.turnLink("receiver", "reconnecting");
-  expect(await screen.findByText(/The receiver does not answer since/)).toBeVisible();
+  expect(await screen.findByText(/The receiver has not answered since/)).toBeVisible();
   expect(screen.getByText("S-1000")).toBeVisible();
 });
 
