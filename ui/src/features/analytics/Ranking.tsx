@@ -38,7 +38,7 @@ export function Ranking({
         <p className="m-0 p-4 text-text-2">{empty}</p>
       ) : (
         // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reached by the keyboard
-        <div role="region" aria-label={title} tabIndex={0} className="overflow-x-auto">
+        <div role="group" aria-label={title} tabIndex={0} className="overflow-x-auto">
           <table aria-label={title} className="w-full border-collapse text-left">
             <thead className="text-label text-text-2">
               <tr>
