@@ -6,6 +6,7 @@ pub mod clock;
 pub mod config;
 #[cfg(unix)]
 mod control;
+mod crash;
 pub mod ctl;
 mod data_dir;
 pub mod engine;

@@ -15,6 +15,7 @@ mod provider;
 mod receiver;
 mod screenshots;
 mod setup;
+mod soak;
 mod test;
 mod ui;
 
@@ -32,6 +33,7 @@ use clap::Parser;
   cargo xtask test --only rust
   cargo xtask demo
   cargo xtask bench --row 1 --json bench.json
+  cargo xtask soak --kills 1000 --seed 7
   cargo xtask dist --out packages
   cargo xtask screenshots --out docs/screenshots
   cargo xtask demo --exit --students 20000 --kill provider --kills 5"
@@ -48,6 +50,8 @@ enum Task {
     /// Where the bench's messages end
     #[command(hide = true)]
     Sink(bench::sink::SinkProcess),
+    /// Kills the programs again and again under load, and judges with a ledger of its own
+    Soak(soak::Soak),
     /// Sets up what tests need, then checks everything: formatting, lints, tests, end-to-end flows
     Test(test::Test),
 }
@@ -68,6 +72,7 @@ fn main() -> ExitCode {
             Task::Dist(dist) => dist.run().await,
             Task::Screenshots(screenshots) => screenshots.run().await,
             Task::Sink(sink) => sink.run().await,
+            Task::Soak(soak) => soak.run().await,
             Task::Test(test) => test.run().await,
         }
     });

@@ -102,6 +102,11 @@ impl Process {
         self.child.kill().await.with_context(|| format!("{} cannot be killed", self.name))
     }
 
+    /// Whether it ends by itself within this time.
+    pub async fn ends_within(&mut self, limit: Duration) -> bool {
+        tokio::time::timeout(limit, self.child.wait()).await.is_ok()
+    }
+
     /// Sends a signal.
     pub fn signal(&self, signal: Signal) -> Result<()> {
         let pid = Pid::from_raw(i32::try_from(self.pid()?)?).context("a process has a number")?;

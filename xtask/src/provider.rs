@@ -1,8 +1,11 @@
 //! The provider under test: one process at one address, which may be killed and started again.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use rollcall_proto::pinned::Pin;
 use serde_json::Value;
 use tokio::sync::Mutex;
@@ -22,6 +25,7 @@ pub struct Provider {
     pub pin: Pin,
     pub owner_code_file: PathBuf,
     pub token_file: PathBuf,
+    pub data_dir: PathBuf,
 }
 
 impl Provider {
@@ -59,6 +63,7 @@ impl Provider {
             pin: text(&ready, "pin")?.parse()?,
             owner_code_file: text(&ready, "owner_code_file")?.into(),
             token_file: folder.join("token"),
+            data_dir,
         })
     }
 
@@ -69,6 +74,48 @@ impl Provider {
             running.kill().await?;
         }
         *process = Some(self.launch.start().await?.0);
+        Ok(())
+    }
+
+    /// kill -9, then a start of a program that dies at a named point of its own when that is passed for the `pass`-th
+    /// time. Followed by [`Provider::fall`].
+    pub async fn arm(&self, point: &str, pass: u32) -> Result<()> {
+        let mut process = self.process.lock().await;
+        if let Some(mut running) = process.take() {
+            running.kill().await?;
+        }
+        let mut launch = self.launch.clone();
+        launch.environment.push(("ROLLCALL_CRASH_AT".into(), format!("{point}:{pass}").into()));
+        // It may die before it serves.
+        *process = launch.start().await.ok().map(|(doomed, _)| doomed);
+        Ok(())
+    }
+
+    /// Waits until an armed program dies at its point, kills it where that takes too long, and starts it at the same
+    /// address. Answers whether the point was reached.
+    pub async fn fall(&self, patience: Duration) -> Result<bool> {
+        let mut process = self.process.lock().await;
+        let reached = match process.as_mut() {
+            Some(doomed) => doomed.ends_within(patience).await,
+            None => true,
+        };
+        if let Some(mut doomed) = process.take()
+            && !reached
+        {
+            doomed.kill().await?;
+        }
+        *process = Some(self.launch.start().await?.0);
+        Ok(reached)
+    }
+
+    /// Runs a command on the data of the stopped server, such as `audit verify`; it must end with 0.
+    pub async fn offline(&self, arguments: &[&str]) -> Result<()> {
+        let mut command = command(&self.program);
+        let output = command.args(arguments).arg("--data-dir").arg(&self.data_dir).output().await?;
+        if !output.status.success() {
+            let words = String::from_utf8_lossy(&output.stderr);
+            bail!("{} ended with {}: {}", arguments.join(" "), output.status, words.trim());
+        }
         Ok(())
     }
 

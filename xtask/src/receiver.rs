@@ -58,24 +58,32 @@ impl Receiver {
 
     /// Takes the enrollment code, as a school's operator would. A failure may be tried again with the same code.
     pub async fn enroll(&self, code: &str) -> Result<()> {
-        let output = self
-            .command()
-            .args(["enroll", code, "--yes", "--secret-store", "file", "--key-file"])
-            .arg(&self.key_file)
-            .stderr(Stdio::piped())
-            .output()
-            .await?;
-        if !output.status.success() {
-            bail!("enroll failed ({}): {}", output.status, String::from_utf8_lossy(&output.stderr).trim());
-        }
-        Ok(())
+        let key_file = self.key_file.to_string_lossy().into_owned();
+        self.ask(&["enroll", code, "--yes", "--secret-store", "file", "--key-file", &key_file]).await.map(drop)
+    }
+
+    /// Takes a new secret that waits, if one does.
+    pub async fn pull_secret(&self) -> Result<()> {
+        let key_file = self.key_file.to_string_lossy().into_owned();
+        self.ask(&["rotate", "--pull-only", "--secret-store", "file", "--key-file", &key_file]).await.map(drop)
     }
 
     /// What the school holds, as JSON lines.
     pub async fn roster(&self) -> Result<Vec<u8>> {
-        let output = self.command().args(["roster", "export"]).stderr(Stdio::piped()).output().await?;
+        self.ask(&["roster", "export"]).await
+    }
+
+    /// Messages that arrived more than once, of those that are still recorded.
+    pub async fn duplicates(&self) -> Result<u64> {
+        let listed = self.ask(&["--json", "events", "list", "--verdict", "duplicate", "--limit", "1000000"]).await?;
+        Ok(listed.iter().filter(|&&byte| byte == b'\n').count() as u64)
+    }
+
+    async fn ask(&self, arguments: &[&str]) -> Result<Vec<u8>> {
+        let output = self.command().args(arguments).stderr(Stdio::piped()).output().await?;
         if !output.status.success() {
-            bail!("roster export failed ({}): {}", output.status, String::from_utf8_lossy(&output.stderr).trim());
+            let words = String::from_utf8_lossy(&output.stderr);
+            bail!("{} failed ({}): {}", name(arguments), output.status, words.trim());
         }
         Ok(output.stdout)
     }
@@ -118,4 +126,9 @@ impl Receiver {
         };
         stopped.with_context(|| format!("its log ends:\n{}", tail(&self.launch.log)))
     }
+}
+
+/// The command's name: its other words may hold a code.
+fn name<'a>(arguments: &[&'a str]) -> &'a str {
+    arguments.iter().find(|word| !word.starts_with('-')).copied().unwrap_or_default()
 }

@@ -65,6 +65,11 @@ impl Membership {
         self.renewed.is_some_and(|renewed| renewed.elapsed() < self.lease.mul_f64(0.8))
     }
 
+    /// Whether a look is under way.
+    pub fn is_looking(&self) -> bool {
+        self.is_looking
+    }
+
     /// When it is time to look.
     pub fn next(&self) -> Instant {
         if self.is_looking { Instant::now() + LOOK_EVERY } else { self.next }

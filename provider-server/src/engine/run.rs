@@ -17,6 +17,7 @@ use super::{
     sign::sign,
 };
 use crate::{
+    crash,
     model::{
         connection::StoredConnection,
         outcome::{Cause, Outcome},
@@ -105,7 +106,8 @@ impl Engine {
                 recording = true;
                 tokio::spawn(self.io.clone().record(machine.take_batch(), events.clone()));
             }
-            if is_stopping && machine.is_settled() {
+            // A look under way could lengthen the lease of a server that has left.
+            if is_stopping && machine.is_settled() && membership.as_ref().is_none_or(|m| !m.is_looking()) {
                 if is_shared {
                     membership::leave(&self.io.store).await;
                 }
@@ -220,8 +222,11 @@ impl Io {
         let clock = &self.store.shared().clock;
         let attempt = async {
             let body = claimed.message.body.clone();
+            crash::point("claim");
             let signed = sign(&claimed.connection, claimed.message.event, body, claimed.at_ms);
-            self.client.send(signed, clock.as_ref()).await
+            let outcome = self.client.send(signed, clock.as_ref()).await;
+            crash::point("send");
+            outcome
         };
         let outcome = AssertUnwindSafe(attempt).catch_unwind().await.unwrap_or_else(|_| {
             tracing::error!(message = %claimed.message.event, "an attempt panicked");
@@ -282,10 +287,11 @@ impl Io {
     /// Records until it is durable: an outcome is never dropped while the server runs. On a shared database only what is
     /// of lanes that this server still holds: who took a lane meanwhile makes its attempts anew.
     async fn record(self: Arc<Self>, recording: Recording, events: Events) {
-        let held = if self.store.database().is_shared() { recording.held() } else { Vec::new() };
+        let is_shared = self.store.database().is_shared();
         let mut recording = Arc::new(recording);
         loop {
-            let (batch, held) = (recording.clone(), held.clone());
+            let held = if is_shared { recording.held() } else { Vec::new() };
+            let batch = recording.clone();
             let act = self.store.act(move |tx| Box::pin(record_held(tx, batch, held)));
             match act.await {
                 Ok(Ok(lost)) => {

@@ -19,6 +19,7 @@ use super::{
     student_doc,
 };
 use crate::{
+    crash,
     error::{Refusal, RefusalKind, Violation},
     model::{
         change::{self, ChangeOutcome, ChangeRequest, Origin},
@@ -56,6 +57,7 @@ pub async fn apply(tx: &mut Tx<'_>, calls: Vec<(Origin, Vec<ChangeRequest>)>) ->
         answers.push(outcomes);
     }
     batch.write(tx).await?;
+    crash::point("ingest");
     Ok(answers)
 }
 

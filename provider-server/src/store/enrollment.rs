@@ -17,6 +17,7 @@ use super::{
     secrets, sync, tokens,
 };
 use crate::{
+    crash,
     error::{Refusal, RefusalKind},
     model::enrollment::{self as rules, CodeState, Confirm, Redeem, decide_confirm, decide_redeem},
     sealing::Place,
@@ -153,6 +154,7 @@ pub async fn confirm(
             }
             limits::succeed(tx, &attempt).await?;
             let start_after = activate(tx, &code, id).await?;
+            crash::point("enroll");
             Ok(Ok((code.school, start_after)))
         }
     }

@@ -5,6 +5,7 @@ use rollcall_proto::id::SchoolId;
 use super::{
     Committed, Store, StoreError, Tx, codes, imports, limits, log::discard, school_connection::NO_SECRET, staff,
 };
+use crate::crash;
 
 /// Old sessions and limits are deleted every this many rounds.
 const PURGE_EVERY: u64 = 600;
@@ -74,6 +75,7 @@ async fn end_due(tx: &mut Tx<'_>) -> Result<(), StoreError> {
 }
 
 async fn purge(tx: &mut Tx<'_>) -> Result<(), StoreError> {
+    crash::point("purge");
     limits::purge(tx).await?;
     discard::purge(tx).await?;
     staff::purge_sessions(tx).await

@@ -15,6 +15,7 @@ use super::{
     keys::{KeyCache, school_scope},
 };
 use crate::{
+    crash,
     model::{
         breaker::Health,
         delivery::{Trigger, reason, state},
@@ -127,6 +128,14 @@ pub async fn record(tx: &mut Tx<'_>, batch: &RecordBatch) -> Result<Vec<Lost>, S
     tx.lock_schools(batch.schools.iter().map(|school| school.school)).await?;
     let (mut next, deleted) = take_log_sequences(tx, batch).await?;
     let lost = update_messages(tx, batch).await?;
+    let becomes = |wanted| batch.attempts.iter().filter_map(|a| a.message.as_ref()).any(|m| m.state == wanted);
+    crash::point("record");
+    if becomes(state::PENDING) {
+        crash::point("retry");
+    }
+    if becomes(state::PARKED) {
+        crash::point("park");
+    }
     insert_attempts(tx, batch, &mut next, &deleted).await?;
     supersede(tx, batch).await?;
     for school in batch.schools.iter().filter(|school| school.gone) {

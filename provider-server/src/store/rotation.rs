@@ -14,7 +14,7 @@ use super::{
     school_connection::{NO_SECRET, found},
     secrets::{self, Begin, SecretInfo, StoredSecret},
 };
-use crate::{error::Refusal, model::enrollment::same};
+use crate::{crash, error::Refusal, model::enrollment::same};
 
 type Place = (SchoolId, DistrictId);
 
@@ -163,6 +163,7 @@ pub async fn confirm(
     let sql = "UPDATE schools SET state = 'active', reason = '' WHERE school_id = $1 AND state = 'revoked'";
     tx.conn.execute(sql, vec![school.into()]).await?;
     changed(tx, school).await?;
+    crash::point("rotate");
     note(tx, place, actor, "school.secret_confirmed", format!("secret {id}")).await?;
     Ok(SecretInfo { state: "active".into(), ..stored.info })
 }

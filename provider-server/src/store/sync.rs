@@ -2,6 +2,8 @@
 //! and is gone as withdrawn or deleted. Earlier undelivered events are superseded by it. The cursor is a row, so that a
 //! kill resumes it.
 
+use std::time::Duration;
+
 use rollcall_proto::{
     id::{ChangeId, DistrictId, SchoolId, StudentId},
     webhook::event::{EventType, Source},
@@ -24,6 +26,8 @@ use crate::{
     },
 };
 
+/// How often syncs of other servers are looked for, where there may be some.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
 /// Students in one transaction.
 const PAGE: i64 = 500;
 
@@ -59,6 +63,8 @@ pub async fn run(store: Store, stop: CancellationToken) {
         tokio::select! {
             () = stop.cancelled() => return,
             () = wake => {}
+            // The server that began a sync may be dead.
+            () = tokio::time::sleep(LOOK_EVERY), if store.database().is_shared() => {}
         }
     }
 }

@@ -14,7 +14,7 @@ use super::{
     db::{Conn, Database},
     nodes,
 };
-use crate::model::delivery::NewDelivery;
+use crate::{crash, model::delivery::NewDelivery};
 use rollcall_proto::id::SchoolId;
 
 /// Jobs that may wait for the writer; more wait in their callers.
@@ -256,6 +256,7 @@ impl Writer {
         };
         match result {
             Ok(()) => {
+                crash::point("after-commit");
                 self.hand_over(outbox);
                 finishes.into_iter().for_each(|finish| finish(Ok(())));
                 true
@@ -307,6 +308,7 @@ impl Writer {
             self.give_up(conn, &error).await;
             return Err(error);
         }
+        crash::point("before-commit");
         match (conn.commit().await, self.mark.is_some()) {
             // Whether it was committed is not known: never tried again, but looked up.
             (Err(StoreError::Unreachable), true) => match self.was_committed(id).await? {

@@ -1,3 +1,4 @@
+import "@/shell/language";
 import { createRoot } from "react-dom/client";
 import { providerHost } from "@/shell/program";
 import { App } from "./App";

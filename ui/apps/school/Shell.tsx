@@ -64,7 +64,7 @@ export function Shell() {
     >
       <div className="flex h-full min-h-0 flex-col">
         <Banners enrolled={status?.enrolled === true} />
-        <div className="min-h-0 flex-1 overflow-y-auto">
+        <div className="relative min-h-0 flex-1 overflow-y-auto">
           <Outlet />
         </div>
       </div>

@@ -1,3 +1,4 @@
+import "@/shell/language";
 import { createRoot } from "react-dom/client";
 import { schoolHost } from "@/shell/program";
 import { App } from "./App";

@@ -157,12 +157,7 @@ export function DataGrid<T>(props: DataGridProps<T>) {
         </div>
       </div>
       {rows.length === 0 ? (
-        // A grid has only rows: what it shows instead of them is one, too.
-        <div role="rowgroup">
-          <div role="row">
-            <div role="gridcell">{props.empty}</div>
-          </div>
-        </div>
+        <Beside columns={columns.length}>{props.empty}</Beside>
       ) : (
         <div role="rowgroup" className="relative" style={{ height: rows.length * density, minWidth: least }}>
           {rows.slice(visible.from, visible.to).map((row, offset) => {
@@ -200,7 +195,21 @@ export function DataGrid<T>(props: DataGridProps<T>) {
           })}
         </div>
       )}
-      {props.footer}
+      <Beside columns={columns.length}>{props.footer}</Beside>
+    </div>
+  );
+}
+
+/** What is no row of the list: in a grid it has to be one all the same. */
+function Beside({ columns, children }: { columns: number; children: ReactNode }) {
+  if (!children) return null;
+  return (
+    <div role="rowgroup">
+      <div role="row">
+        <div role="gridcell" aria-colspan={columns} className="sticky left-0">
+          {children}
+        </div>
+      </div>
     </div>
   );
 }

@@ -12,7 +12,7 @@ export function Scroller({
 }) {
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard
-    <div role="group" aria-label={label} tabIndex={0} className={`overflow-auto ${className}`}>
+    <div role="group" aria-label={label} tabIndex={0} className={`relative overflow-auto ${className}`}>
       {children}
     </div>
   );

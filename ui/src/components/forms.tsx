@@ -19,7 +19,10 @@ function path(field: string): (string | number)[] {
 export function showViolations(form: FormInstance, error: ShellFailure, prefix = ""): boolean {
   const known = new Set(Object.keys(form.getFieldsValue(true) as object));
   const placed = error.violations
-    .map(({ field, message }) => ({ name: path(field.replace(`${prefix}.`, "")), errors: [message] }))
+    .map(({ field, message }) => ({
+      name: path(prefix && field.startsWith(`${prefix}.`) ? field.slice(prefix.length + 1) : field),
+      errors: [message],
+    }))
     .filter(({ name }) => known.has(String(name[0])) || form.getFieldInstance(name));
   form.setFields(placed);
   const first = placed[0];

@@ -64,8 +64,11 @@ export function Frame({ name, places, acts = [], status, account, children }: Fr
   const narrow = sidebar === "narrow";
   const isHere = (to: string) => (to === "/" ? path === "/" : path.startsWith(to));
   return (
-    <div className="grid h-full grid-rows-[44px_minmax(0,1fr)_24px]">
-      <a href="#content" className="sr-only focus:not-sr-only">
+    <div className="relative grid h-full grid-rows-[44px_minmax(0,1fr)_24px] overflow-hidden">
+      <a
+        href="#content"
+        className="sr-only top-2 left-2 z-50 bg-surface focus:not-sr-only focus:absolute focus:px-3 focus:py-1"
+      >
         {t("frame.skip")}
       </a>
       <header className="flex items-center gap-2 border-0 border-b border-solid border-hairline bg-surface px-3">
@@ -122,7 +125,7 @@ export function Frame({ name, places, acts = [], status, account, children }: Fr
             </Tooltip>
           ))}
         </nav>
-        <main id="content" data-pane tabIndex={-1} className="min-h-0 overflow-y-auto outline-none">
+        <main id="content" data-pane tabIndex={-1} className="relative min-h-0 overflow-y-auto outline-none">
           {children}
         </main>
       </div>
@@ -144,10 +147,10 @@ export function ZoneSwitch() {
   return (
     <button
       type="button"
-      aria-label={`${t("time.zone")}: ${zone === "utc" ? t("time.utc") : t("time.local")}`}
       className="ml-auto h-6 border-0 bg-transparent text-label text-text-3 hover:text-text-1"
       onClick={() => setPreferences({ zone: zone === "utc" ? "local" : "utc" })}
     >
+      <span className="sr-only">{`${t("time.zone")}: ${zone === "utc" ? t("time.utc") : t("time.local")}, `}</span>
       {name}
     </button>
   );

@@ -1,5 +1,5 @@
 import { StyleProvider } from "@ant-design/cssinjs";
-import { App as AntApp, theme as antd, ConfigProvider } from "antd";
+import { App as AntApp, theme as antd, ConfigProvider, type MappingAlgorithm } from "antd";
 import { type ReactNode, useLayoutEffect, useSyncExternalStore } from "react";
 import { usePreferences } from "./preferences";
 import { type App, colours, type Mode } from "./tokens";
@@ -20,6 +20,17 @@ export function useMode(): Mode {
   return theme;
 }
 
+/** antd writes with a status' mark colour, and in the dark with one that it derives: both fail AA as a text. */
+function readable(c: Record<string, string>): MappingAlgorithm {
+  return (_, map) => ({
+    ...(map as NonNullable<typeof map>),
+    colorError: c["failed-text"] as string,
+    colorErrorHover: c["failed-mark"] as string,
+    colorErrorActive: c["failed-mark"] as string,
+    colorWarning: c["retrying-text"] as string,
+  });
+}
+
 /** Colours, type and motion of one app: as CSS variables for our own, as tokens for Ant Design's components. */
 export function Theme({ app, motion = true, children }: { app: App; motion?: boolean; children: ReactNode }) {
   const mode = useMode();
@@ -34,7 +45,7 @@ export function Theme({ app, motion = true, children }: { app: App; motion?: boo
     <StyleProvider layer>
       <ConfigProvider
         theme={{
-          algorithm: mode === "dark" ? antd.darkAlgorithm : antd.defaultAlgorithm,
+          algorithm: [mode === "dark" ? antd.darkAlgorithm : antd.defaultAlgorithm, readable(c)],
           token: {
             motion,
             fontFamily: "var(--font-sans)",
@@ -81,7 +92,13 @@ export function Theme({ app, motion = true, children }: { app: App; motion?: boo
             colorSplit: c.hairline,
           },
           components: {
-            Button: { primaryShadow: "none", defaultShadow: "none", dangerShadow: "none" },
+            Button: {
+              primaryShadow: "none",
+              defaultShadow: "none",
+              dangerShadow: "none",
+              // On the light red of a dark window, white would not be readable.
+              dangerColor: mode === "dark" ? c.canvas : "#fff",
+            },
             Table: { headerBg: c["surface-2"], headerColor: c["text-2"], cellPaddingBlockMD: 8 },
             // The solid accent is for surfaces: as a text on a dark canvas it fails AA.
             Tabs: {

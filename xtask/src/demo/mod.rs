@@ -28,8 +28,13 @@ use crate::{
     setup,
 };
 
-pub use self::schools::{DemoSchool, connect};
-use self::{trouble::Killer, windows::Windows, workspace::Workspace};
+use self::{trouble::Killer, windows::Windows};
+pub use self::{
+    roster::{RosterFile, import, summary},
+    schools::{DemoSchool, connect, enroll_all, issue_code},
+    settle::until_delivered,
+    workspace::Workspace,
+};
 
 /// Schools of a generated roster.
 const SCHOOLS: u32 = 4;

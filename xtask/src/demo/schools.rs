@@ -60,10 +60,15 @@ async fn enroll(
 ) -> Result<DemoSchool> {
     let receiver = Receiver::start(binaries, folder, &format!("school-{:03}", number + 1)).await?;
     connect(admin, &school.id, &receiver.url, false).await?;
-    let request = pb::IssueCodeRequest { school: school.id.clone(), ttl_s: 0 };
-    let code = patient(|| async { admin.schools().issue_code(request.clone()).await }).await?.code;
+    let code = issue_code(admin, &school.id).await?;
     until_done(progress, "enrollment", || receiver.enroll(&code)).await?;
     Ok(DemoSchool { id: school.id, sourced_id: school.sourced_id, name: school.name, receiver })
+}
+
+/// A one-time enrollment code.
+pub async fn issue_code(admin: &Admin, school: &str) -> Result<String> {
+    let request = pb::IssueCodeRequest { school: school.into(), ttl_s: 0 };
+    Ok(patient(|| async { admin.schools().issue_code(request.clone()).await }).await?.code)
 }
 
 /// Sets where a school's webhooks go, with delays short enough to watch.

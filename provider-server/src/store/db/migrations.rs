@@ -8,6 +8,7 @@ use sqlx::{
 };
 
 use super::{Dialect, StoreError};
+use crate::crash;
 
 static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
 
@@ -17,6 +18,7 @@ pub async fn run<C: Migrate>(
     dialect: Dialect,
     fault: impl Fn(sqlx::Error) -> StoreError,
 ) -> Result<(), StoreError> {
+    crash::point("migrate");
     let migrated = match dialect {
         Dialect::Sqlite => MIGRATIONS.run_direct(None, conn, false).await,
         Dialect::Postgres => for_postgres().run_direct(None, conn, false).await,

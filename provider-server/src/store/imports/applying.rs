@@ -7,6 +7,7 @@ use rollcall_proto::id::StudentId;
 
 use super::{Run, keep, problems, staging};
 use crate::{
+    crash,
     error::Refusal,
     model::{
         change::{ChangeAct, ChangeRequest, Origin},
@@ -40,6 +41,7 @@ pub async fn apply_batch(tx: &mut Tx<'_>, run: Run, birth_date: bool) -> Result<
     let applied = apply_students(tx, &run, rows, birth_date).await?;
     let sql = "UPDATE import_runs SET apply_cursor = $2, applied = applied + $3 WHERE run_id = $1";
     tx.conn.execute(sql, vec![run.id.into(), last.into(), applied.into()]).await?;
+    crash::point("apply");
     Ok(true)
 }
 

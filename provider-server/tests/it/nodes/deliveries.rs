@@ -155,8 +155,11 @@ async fn a_late_record_of_a_paused_server_is_refused() {
     // It hears of its loss, takes part again, and works on what is accepted from now on.
     first.put(0, "S-1", "Grace").await;
     second.until(STATES, &["delivered 2"]).await;
-    first.stop().await;
     second.stop().await;
+    first.put(0, "S-1", "Mary").await;
+    first.until(STATES, &["delivered 3"]).await;
+    first.stop().await;
     let log = "SELECT sequence || ' ' || try_number || ' ' || status FROM attempts ORDER BY log_sequence";
-    assert_eq!(second.test.texts(log).await, ["1 1 delivered", "2 1 delivered"], "one record of each message");
+    let once = ["1 1 delivered", "2 1 delivered", "3 1 delivered"];
+    assert_eq!(second.test.texts(log).await, once, "one record of each message");
 }

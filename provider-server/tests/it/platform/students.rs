@@ -41,7 +41,15 @@ impl Rig {
             server.enroll(&server.code(school).await, claim).await;
         }
         let students = StudentServiceClient::new(server.channel.clone());
-        Self { server, students }
+        let rig = Self { server, students };
+        let synced = async {
+            while rig.count("schools WHERE sync_from IS NOT NULL").await > 0 {
+                tokio::task::yield_now().await;
+            }
+        };
+        let synced = tokio::time::timeout(std::time::Duration::from_secs(20), synced);
+        synced.await.expect("schools without students are synced at once");
+        rig
     }
 
     async fn put(&mut self, student: pb::Student) -> pb::ChangeResult {

@@ -1,10 +1,11 @@
-import { Input, Select } from "antd";
+import { Input } from "antd";
 import { Search } from "lucide-react";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { useCall, usePages } from "@/api/hooks";
 import { AuditTable } from "@/components/AuditTable";
 import { formatCount } from "@/components/format";
+import { NamedSelect } from "@/components/NamedSelect";
 import { Page, Section } from "@/components/Page";
 import { Empty, EmptyFilter, Failure, Loaded } from "@/components/states";
 import type { AuditEntry } from "@/gen/rollcall/provider/v1/log";
@@ -46,8 +47,8 @@ function Chains() {
             key={chain}
             chain={chain}
             choice={
-              <Select
-                aria-label={t("chain")}
+              <NamedSelect
+                label={t("chain")}
                 className="min-w-52"
                 value={chain}
                 onChange={setChosen}

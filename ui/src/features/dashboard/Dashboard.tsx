@@ -1,9 +1,10 @@
 import { useNavigate } from "@tanstack/react-router";
-import { Button, Select, Skeleton } from "antd";
+import { Button, Skeleton } from "antd";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { useCall } from "@/api/hooks";
 import { HourChart } from "@/components/HourChart";
+import { NamedSelect } from "@/components/NamedSelect";
 import { Page } from "@/components/Page";
 import { Empty, Loaded } from "@/components/states";
 import { formatTime } from "@/components/time";
@@ -37,8 +38,8 @@ export default function Dashboard() {
       extra={<span className="text-label text-text-3 tabular-nums">{asOf}</span>}
       actions={
         districts.length > 1 && (
-          <Select
-            aria-label={t("district")}
+          <NamedSelect
+            label={t("district")}
             value={district}
             onChange={setDistrict}
             className="min-w-44"

@@ -198,3 +198,17 @@ test("a code that was redeemed before warns before it is redeemed again", async 
   await continueWith(user);
   expect(await screen.findByRole("alert")).toHaveTextContent(/redeemed before/);
 });
+
+test("the whole enrollment goes by keyboard alone", async () => {
+  const { user } = openSchool("/enroll", fresh());
+  expect(await screen.findByLabelText(FIELD)).toHaveFocus();
+  await user.keyboard(CODE);
+  await screen.findByText(/The code is complete/);
+  await user.keyboard("{Enter}");
+  await screen.findByText("Is this your school?");
+  await waitFor(() => expect(document.activeElement).not.toBe(document.body));
+  await user.tab();
+  expect(screen.getByRole("button", { name: "Enroll this school" })).toHaveFocus();
+  await user.keyboard("{Enter}");
+  expect(await screen.findByText("Secret stored in GNOME Keyring")).toBeVisible();
+});

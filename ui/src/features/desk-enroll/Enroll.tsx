@@ -3,6 +3,7 @@ import { Steps } from "antd";
 import { useEffect, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { useReceiverStatus } from "@/api/desk";
+import { FocusHere } from "@/components/FocusHere";
 import { Page, Section } from "@/components/Page";
 import { Already } from "./Already";
 import { CodeForm } from "./CodeForm";
@@ -49,21 +50,25 @@ export default function Enroll() {
             ) : (
               <CodeForm enroll={enroll} replaces={held?.schoolName ?? null} />
             ))}
-          {step.at === "keychain" && (
-            <KeychainProblem error={step.error} busy={enroll.busy} onAgain={enroll.look} onBack={enroll.back} />
+          {step.at !== "code" && (
+            <FocusHere key={step.at}>
+              {step.at === "keychain" && (
+                <KeychainProblem error={step.error} busy={enroll.busy} onAgain={enroll.look} onBack={enroll.back} />
+              )}
+              {step.at === "refused" && (
+                <Refused error={step.error} busy={enroll.busy} onAgain={enroll.look} onAnew={enroll.anew} />
+              )}
+              {step.at === "confirm" && (
+                <Confirm
+                  details={step.details}
+                  busy={enroll.busy}
+                  onEnroll={() => enroll.redeem(step.details)}
+                  onBack={enroll.back}
+                />
+              )}
+              {step.at === "done" && <Done enrolled={step.enrolled} />}
+            </FocusHere>
           )}
-          {step.at === "refused" && (
-            <Refused error={step.error} busy={enroll.busy} onAgain={enroll.look} onAnew={enroll.anew} />
-          )}
-          {step.at === "confirm" && (
-            <Confirm
-              details={step.details}
-              busy={enroll.busy}
-              onEnroll={() => enroll.redeem(step.details)}
-              onBack={enroll.back}
-            />
-          )}
-          {step.at === "done" && <Done enrolled={step.enrolled} />}
         </Section>
       </div>
     </Page>

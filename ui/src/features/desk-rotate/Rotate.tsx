@@ -2,6 +2,7 @@ import { useNavigate } from "@tanstack/react-router";
 import { Button } from "antd";
 import { useTranslation } from "react-i18next";
 import { useConnection, useReceiverStatus } from "@/api/desk";
+import { FocusHere } from "@/components/FocusHere";
 import { Page, Section } from "@/components/Page";
 import { Empty, Loaded } from "@/components/states";
 import { Compare } from "./Compare";
@@ -38,13 +39,15 @@ export default function Rotate() {
         {(data) => (
           <>
             {rotation.data ? (
-              <Compare
-                fingerprint={rotation.data}
-                revoked={rotation.variables === "leaked"}
-                until={secrets.find(({ state }) => state === "retiring")?.expiresAt}
-                store={data.secretStore}
-                onDone={() => rotation.reset()}
-              />
+              <FocusHere>
+                <Compare
+                  fingerprint={rotation.data}
+                  revoked={rotation.variables === "leaked"}
+                  until={secrets.find(({ state }) => state === "retiring")?.expiresAt}
+                  store={data.secretStore}
+                  onDone={() => rotation.reset()}
+                />
+              </FocusHere>
             ) : (
               <Section title={t("why.title")}>
                 <Renew

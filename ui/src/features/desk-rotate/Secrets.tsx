@@ -67,7 +67,9 @@ function Row({ secret }: { secret: SecretInfo }) {
   }[secret.state];
   return (
     <tr className="border-0 border-t border-solid border-hairline">
-      <td className="py-1.5 pr-4">{secret.fingerprint ? <Fingerprint words={secret.fingerprint} /> : "–"}</td>
+      <td className="py-1.5 pr-4 whitespace-nowrap">
+        {secret.fingerprint ? <Fingerprint words={secret.fingerprint} /> : "–"}
+      </td>
       <td className="py-1.5 pr-4">{pill ?? secret.state}</td>
       <td className="py-1.5 pr-4">
         <Time at={secret.createdAt} />

@@ -11,7 +11,7 @@ test("the looks change at once", async () => {
   await waitFor(() => expect(document.documentElement.dataset.mode).toBe("dark"));
   await expectAccessible();
   await user.click(within(looks).getByText("UTC", { selector: ".ant-segmented-item-label" }));
-  expect(screen.getByRole("button", { name: "Time zone: UTC" })).toBeVisible();
+  expect(screen.getByRole("button", { name: "Time zone: UTC, UTC" })).toBeVisible();
   await user.click(within(looks).getByText("36 px"));
   expect(JSON.parse(localStorage.getItem("rollcall.preferences") ?? "{}")).toMatchObject({
     theme: "dark",

@@ -26,6 +26,8 @@ export default function Settings() {
           <p className="m-0">{t("notify.text")}</p>
           <ul className="my-2 list-disc pl-5">
             <li>{t("notify.alarm")}</li>
+            <li>{t("notify.code")}</li>
+            <li>{t("notify.connection")}</li>
             <li>{t("notify.secret")}</li>
           </ul>
           <p className="m-0 text-text-2">{t("notify.system")}</p>

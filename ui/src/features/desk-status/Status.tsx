@@ -7,7 +7,6 @@ import { Fingerprint, useSecretPlace } from "@/components/desk";
 import { useLink } from "@/components/frame";
 import { Figure, Page } from "@/components/Page";
 import { Loaded } from "@/components/states";
-import { Time } from "@/components/time";
 import type { Status as ReceiverStatus } from "@/gen/rollcall/school/v1/receiver";
 import { Alerts } from "./Alerts";
 import { CatchUp } from "./CatchUp";
@@ -128,19 +127,18 @@ function Holdings({
           value={status.contiguousSequence}
           hint={t("figure.sequenceHint", { highest: status.highestSequence })}
         />
-        <Figure
-          name={t("figure.verified")}
-          value={<Time at={status.lastVerifiedAt} relative />}
-          hint={<Time at={status.lastVerifiedAt} />}
-        />
+        <div className="rounded-card border border-solid border-hairline bg-surface p-4">
+          <div className="text-label text-text-3">{t("figure.secret")}</div>
+          <ul className="my-1 flex list-none flex-col p-0">
+            {status.fingerprints.map((words) => (
+              <li key={words}>
+                <Fingerprint words={words} />
+              </li>
+            ))}
+          </ul>
+          <div className="text-label text-text-3">{t("figure.secretHint", { place })}</div>
+        </div>
       </div>
-      <p className="m-0 flex flex-wrap items-center gap-x-3 gap-y-1 text-text-2">
-        {t("figure.secret")}
-        {status.fingerprints.map((words) => (
-          <Fingerprint key={words} words={words} />
-        ))}
-        {t("figure.secretHint", { place })}
-      </p>
       <CatchUp contiguous={status.contiguousSequence} head={reached ? head : undefined} school={status.schoolName} />
     </>
   );

@@ -1,8 +1,9 @@
-import { Alert, Button, Select } from "antd";
+import { Alert, Button } from "antd";
 import { useEffect, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { useAct } from "@/api/hooks";
 import { useTell } from "@/components/forms";
+import { NamedSelect } from "@/components/NamedSelect";
 import { Section } from "@/components/Page";
 import { formatTime } from "@/components/time";
 import type { School } from "@/gen/rollcall/provider/v1/school";
@@ -44,8 +45,8 @@ export function CodePanel({ school }: { school: School }) {
         <div className="flex flex-wrap items-center gap-2">
           {may && !live && (
             <>
-              <Select<Ttl>
-                aria-label={t("code.ttl")}
+              <NamedSelect<Ttl>
+                label={t("code.ttl")}
                 value={ttlS}
                 onChange={setTtl}
                 options={([3_600, 86_400, 604_800] as const).map((value) => ({ value, label: t(`code.ttl${value}`) }))}

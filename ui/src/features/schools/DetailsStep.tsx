@@ -1,10 +1,12 @@
 import { Link } from "@tanstack/react-router";
-import { Alert, Button, Form, Input, Radio, Select } from "antd";
+import { Button, Form, Input, Radio } from "antd";
 import { useTranslation } from "react-i18next";
 import { useAct, useCall } from "@/api/hooks";
 import { showViolations, useTell } from "@/components/forms";
+import { NamedSelect } from "@/components/NamedSelect";
 import { Loaded } from "@/components/states";
 import type { District, School } from "@/gen/rollcall/provider/v1/school";
+import { DistrictForm } from "./DistrictForm";
 
 /** A school that was just made, and how it is going to receive. */
 export interface Created {
@@ -20,14 +22,9 @@ interface Typed {
 }
 
 export function DetailsStep({ onCreated }: { onCreated: (created: Created) => void }) {
-  const { t } = useTranslation("schools");
   const districts = useCall("DistrictService/ListDistricts", {});
   return (
-    <Loaded
-      query={districts}
-      isEmpty={(data) => data.districts.length === 0}
-      empty={<Alert type="info" showIcon title={t("registering.noDistrict")} />}
-    >
+    <Loaded query={districts} isEmpty={(data) => data.districts.length === 0} empty={<DistrictForm />}>
       {(data) => <DetailsForm districts={data.districts} onCreated={onCreated} />}
     </Loaded>
   );
@@ -63,7 +60,10 @@ function DetailsForm({ districts, onCreated }: { districts: District[]; onCreate
         label={t("registering.district")}
         rules={[{ required: true, message: t("registering.required.district") }]}
       >
-        <Select options={districts.map(({ id, name }) => ({ value: id, label: name }))} />
+        <NamedSelect
+          label={t("registering.district")}
+          options={districts.map(({ id, name }) => ({ value: id, label: name }))}
+        />
       </Form.Item>
       <Form.Item
         name="name"

@@ -1,7 +1,8 @@
-import { Input, Select } from "antd";
+import { Input } from "antd";
 import { Search } from "lucide-react";
 import { useTranslation } from "react-i18next";
 import { WORST_FIRST } from "@/components/connection";
+import { NamedSelect } from "@/components/NamedSelect";
 import type { ConnectionState, District } from "@/gen/rollcall/provider/v1/school";
 import { type Listed, stateOf } from "./useSchools";
 
@@ -53,8 +54,8 @@ export function Filters({ filter, onChange, districts }: FiltersProps) {
         value={filter.text}
         onChange={(event) => onChange({ ...filter, text: event.target.value })}
       />
-      <Select
-        aria-label={t("filter.state")}
+      <NamedSelect
+        label={t("filter.state")}
         className="min-w-40"
         value={filter.state}
         onChange={(state) => onChange({ ...filter, state })}
@@ -65,8 +66,8 @@ export function Filters({ filter, onChange, districts }: FiltersProps) {
         ]}
       />
       {districts.length > 1 && (
-        <Select
-          aria-label={t("filter.district")}
+        <NamedSelect
+          label={t("filter.district")}
           className="min-w-44"
           value={filter.district}
           onChange={(district) => onChange({ ...filter, district })}

@@ -87,7 +87,8 @@ test("a pause says for how long and what will queue up; Undo resumes", async () 
   const { host, user } = openProvider("/schools");
   const card = await cardOf("Lincoln High School");
   await user.click(within(card).getByRole("button", { name: "Pause Lincoln High School" }));
-  const dialog = await screen.findByRole("dialog", { name: "Pause Lincoln High School?" });
+  const dialog = await screen.findByRole("dialog");
+  expect(within(dialog).getByText("Pause Lincoln High School?")).toBeVisible();
   await waitFor(() => expect(within(dialog).getByRole("button", { name: "Cancel" })).toHaveFocus());
   const words = () => dialog.textContent ?? "";
   await waitFor(() => expect(words()).toMatch(/About \d+ messages an hour .* roughly \d+ will wait/));

@@ -1,5 +1,6 @@
-import { Form, Radio, Select } from "antd";
+import { Form, Radio } from "antd";
 import { useTranslation } from "react-i18next";
+import { NamedSelect } from "@/components/NamedSelect";
 import type { District } from "@/gen/rollcall/provider/v1/school";
 
 const ROLES = ["ROLE_VIEWER", "ROLE_AUDITOR", "ROLE_OPERATOR", "ROLE_OWNER"] as const;
@@ -21,7 +22,11 @@ export function RoleFields({ districts }: { districts: District[] }) {
           extra={t("form.districtsHint")}
           rules={[{ required: true, message: t("form.required.districts") }]}
         >
-          <Select mode="multiple" options={districts.map(({ id, name }) => ({ value: id, label: name }))} />
+          <NamedSelect
+            label={t("form.districts")}
+            mode="multiple"
+            options={districts.map(({ id, name }) => ({ value: id, label: name }))}
+          />
         </Form.Item>
       )}
     </>

@@ -1,7 +1,8 @@
 import { Circle, CircleAlert, type LucideIcon, Pause, RefreshCw } from "lucide-react";
 import { useEffect, useState } from "react";
 import { useTranslation } from "react-i18next";
-import type { LogView } from "./feed/LogFeed";
+import type { LogFeed, LogView } from "./feed/LogFeed";
+import { useFeed } from "./useLogFeed";
 
 const LOOKS = {
   live: "bg-delivered-tint text-delivered",
@@ -11,19 +12,8 @@ const LOOKS = {
 };
 
 /** How the tail is, and the way to pause it, to go on, to load what was missed. */
-export function LivePill({
-  view,
-  onPause,
-  onResume,
-  onRetry,
-  onLoadMissed,
-}: {
-  view: LogView;
-  onPause: () => void;
-  onResume: () => void;
-  onRetry: () => void;
-  onLoadMissed: () => void;
-}) {
+export function LivePill({ feed, onResume }: { feed: LogFeed; onResume: () => void }) {
+  const view = useFeed(feed, (now) => now);
   const { t } = useTranslation("webhookLog");
   const { tail, frozen, waiting, rate, missed, loading } = view;
   const live = rate === 0 ? t("live.live") : rate < 1 ? t("live.rateLow") : t("live.rate", { rate: Math.round(rate) });
@@ -35,7 +25,7 @@ export function LivePill({
         </Pill>
       )}
       {tail.kind === "live" && !frozen && (
-        <Pill look="live" icon={Circle} filled hint={t("live.pause")} onClick={onPause}>
+        <Pill look="live" icon={Circle} filled hint={t("live.pause")} onClick={() => feed.pause()}>
           {live}
         </Pill>
       )}
@@ -50,12 +40,12 @@ export function LivePill({
         </Pill>
       )}
       {tail.kind === "off" && (
-        <Pill look="wrong" icon={CircleAlert} hint={tail.error.message} onClick={onRetry}>
+        <Pill look="wrong" icon={CircleAlert} hint={tail.error.message} onClick={() => feed.retry()}>
           {t("live.off")}
         </Pill>
       )}
       {missed > 0 && (
-        <Pill look="wrong" icon={CircleAlert} onClick={loading === "missed" ? undefined : onLoadMissed}>
+        <Pill look="wrong" icon={CircleAlert} onClick={loading === "missed" ? undefined : () => feed.loadMissed()}>
           {t(loading === "missed" ? "live.gapLoading" : "live.gap", { count: missed })}
         </Pill>
       )}

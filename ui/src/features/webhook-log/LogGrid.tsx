@@ -8,8 +8,9 @@ import type { Attempt } from "@/gen/rollcall/provider/v1/log";
 import { usePreferences } from "@/theme/preferences";
 import type { Resent } from "./acts/useResend";
 import { resentOf } from "./columns";
-import type { LogFeed, LogView } from "./feed/LogFeed";
+import type { LogFeed } from "./feed/LogFeed";
 import { EDGE } from "./looks";
+import { useFeed } from "./useLogFeed";
 
 /** What the bar at the edge says: what became of the attempt, or of the message that was sent again. */
 function edgeOf(row: Attempt, resent: ReadonlyMap<string, Resent>): string {
@@ -23,7 +24,6 @@ const idOf = (row: Attempt) => row.messageId;
 /** The rows and their states. Drawn only when the rows themselves change, not with every figure of the tail. */
 export const LogGrid = memo(function LogGrid({
   feed,
-  view: { rows, fresh, loading, error, more, searchedUntil, full, gone, tail },
   columns,
   openKey,
   filtered,
@@ -33,7 +33,6 @@ export const LogGrid = memo(function LogGrid({
   ref,
 }: {
   feed: LogFeed;
-  view: Shown;
   columns: Column<Attempt>[];
   openKey: string | null;
   filtered: boolean;
@@ -43,6 +42,13 @@ export const LogGrid = memo(function LogGrid({
   onClear: () => void;
   ref: Ref<GridHandle>;
 }) {
+  const rows = useFeed(feed, (view) => view.rows);
+  const fresh = useFeed(feed, (view) => view.fresh);
+  const loading = useFeed(feed, (view) => view.loading);
+  const error = useFeed(feed, (view) => view.error);
+  const more = useFeed(feed, (view) => view.more);
+  const searchedUntil = useFeed(feed, (view) => view.searchedUntil);
+  const opening = useFeed(feed, (view) => view.tail.kind === "opening");
   const { t } = useTranslation("webhookLog");
   const { zone } = usePreferences();
   const late = useDelayed(loading !== null && rows.length === 0);
@@ -54,14 +60,12 @@ export const LogGrid = memo(function LogGrid({
   const time = searchedUntil ? formatTime(searchedUntil, zone) : "";
   let empty: ReactNode = null;
   if (error) empty = <Failure error={error} onRetry={() => feed.retry()} />;
-  else if (loading !== null || tail.kind === "opening") empty = late ? <ListSkeleton rows={14} /> : null;
+  else if (loading !== null || opening) empty = late ? <ListSkeleton rows={14} /> : null;
   else if (more && searchedUntil) {
     const on = <Button onClick={() => feed.loadOlder()}>{t("searchOn")}</Button>;
     empty = <Empty text={t("emptySearched", { time })} action={on} />;
   } else empty = filtered ? <EmptyFilter text={t("emptyFilter")} onClear={onClear} /> : <Empty text={t("empty")} />;
-  const footer = rows.length > 0 && (
-    <Footer feed={feed} view={{ loading, error, more, full, gone, searchedUntil }} count={rows.length} time={time} />
-  );
+  const footer = rows.length > 0 && <Footer feed={feed} count={rows.length} time={time} />;
   return (
     <DataGrid
       ref={ref}
@@ -81,29 +85,11 @@ export const LogGrid = memo(function LogGrid({
       footer={footer}
     />
   );
-}, sameButFigures);
+});
 
-/** What the grid shows of the feed. */
-type Shown = Omit<LogView, "waiting" | "rate" | "asOf" | "frozen" | "missed">;
-
-const SHOWN = ["rows", "fresh", "loading", "error", "more", "searchedUntil", "full", "gone"] as const;
-
-function sameButFigures(a: { view: Shown } & Record<string, unknown>, b: { view: Shown } & Record<string, unknown>) {
-  const others = (Object.keys(b) as string[]).every((key) => key === "view" || a[key] === b[key]);
-  return others && a.view.tail.kind === b.view.tail.kind && SHOWN.every((key) => a.view[key] === b.view[key]);
-}
-
-function Footer({
-  feed,
-  view: { loading, error, more, full, gone, searchedUntil },
-  count,
-  time,
-}: {
-  feed: LogFeed;
-  view: Pick<LogView, "loading" | "error" | "more" | "full" | "gone" | "searchedUntil">;
-  count: number;
-  time: string;
-}) {
+/** What is below the last row: why it ends there, and how it goes on. */
+function Footer({ feed, count, time }: { feed: LogFeed; count: number; time: string }) {
+  const { loading, error, more, full, gone, searchedUntil } = useFeed(feed, (view) => view);
   const { t } = useTranslation("webhookLog");
   const { t: c } = useTranslation();
   const line = (text: string, act?: ReactNode) => (

@@ -29,12 +29,13 @@ function open({ rows = 120, place = "", answers = {} as Answers } = {}) {
   return { ...opened, log, asked: made_ };
 }
 
-const grid = () => screen.findByRole("grid", { name: "Delivery attempts" });
+/** The first one loads the screen too. */
+const grid = () => screen.findByRole("grid", { name: "Delivery attempts" }, { timeout: 20_000 });
 const rows = () => within(screen.getByRole("grid")).getAllByRole("row").slice(1);
 const firstRow = () => rows()[0] as HTMLElement;
 const loaded = async () => {
   await grid();
-  await waitFor(() => expect(rows().length).toBeGreaterThan(5));
+  await waitFor(() => expect(rows().length).toBeGreaterThan(2));
 };
 
 test("the newest attempt is on top, under the school's name, and the tail is live", async () => {

@@ -4,8 +4,7 @@ import { useTranslation } from "react-i18next";
 import { useCall } from "@/api/hooks";
 import { exclude, include, type LogFilter, parseFilter, printFilter, type Term } from "@/api/logFilter";
 import type { GridHandle } from "@/components/DataGrid";
-import { LinkStatus, Sheet, useWindowKeys, ZoneSwitch } from "@/components/frame";
-import { StaleBanner } from "@/components/states";
+import { Sheet, useWindowKeys } from "@/components/frame";
 import type { Attempt } from "@/gen/rollcall/provider/v1/log";
 import { useLeftLogFilter } from "@/shell/logPlace";
 import { usePreferences } from "@/theme/preferences";
@@ -15,6 +14,7 @@ import { TestEvent } from "./acts/TestEvent";
 import { useResend } from "./acts/useResend";
 import { ColumnChooser } from "./ColumnChooser";
 import { columnsOf, OPTIONAL, type Optional } from "./columns";
+import type { LogView } from "./feed/LogFeed";
 import { FilterBar } from "./filter/FilterBar";
 import { Presets } from "./filter/Presets";
 import { Inspector } from "./inspector/Inspector";
@@ -22,8 +22,9 @@ import { ResizablePane } from "./inspector/ResizablePane";
 import { useKept } from "./kept";
 import { LivePill } from "./LivePill";
 import { LogGrid } from "./LogGrid";
+import { StatusBar } from "./StatusBar";
 import { TopBar } from "./TopBar";
-import { useLogFeed } from "./useLogFeed";
+import { useFeed, useLogFeed } from "./useLogFeed";
 import { Volume } from "./Volume";
 
 const isChoice = (value: unknown): value is Optional[] =>
@@ -34,6 +35,12 @@ function beginning(search: unknown): LogFilter {
   const { filter } = search as { filter?: unknown };
   const parsed = typeof filter === "string" ? parseFilter(filter) : null;
   return parsed?.ok ? parsed.filter : [];
+}
+
+/** What the server says of the filter, where it reads it in another way than this window. */
+function filterProblem({ tail, error }: LogView): string | null {
+  const { violations = [] } = (tail.kind === "off" ? tail.error : error) ?? {};
+  return violations.find(({ field }) => field === "filter")?.message ?? null;
 }
 
 /** The delivery log of one school, in a window of its own. */
@@ -50,7 +57,7 @@ export default function WebhookLog() {
   const [shown, setShown] = useKept<Optional[]>("columns", [], isChoice);
   const text = printFilter(filter);
   const school = useCall("SchoolService/GetSchool", { school: id }, { refetchInterval: 30_000 });
-  const { feed, view } = useLogFeed(id, text);
+  const feed = useLogFeed(id, text);
   const cursor = useCallback(() => feed.cursor, [feed]);
   const resending = useResend(id, cursor);
   const grid = useRef<GridHandle>(null);
@@ -80,19 +87,18 @@ export default function WebhookLog() {
     grid.current?.focus();
   };
   const step = (by: -1 | 1) => {
-    const at = view.rows.findIndex(({ logSequence }) => logSequence === open?.logSequence);
-    const next = at < 0 ? undefined : view.rows[at + by];
+    const { rows } = feed.snapshot();
+    const at = rows.findIndex(({ logSequence }) => logSequence === open?.logSequence);
+    const next = at < 0 ? undefined : rows[at + by];
     if (next) setOpen(next);
   };
   const resume = () => {
     feed.resume();
     grid.current?.scrollToTop();
   };
-  const refused = (view.tail.kind === "off" ? view.tail.error : view.error)?.violations.find(
-    ({ field }) => field === "filter",
-  );
-  const lost = view.tail.kind === "reconnecting" || view.tail.kind === "off";
-  const live = view.tail.kind === "live" && !view.frozen;
+  const refused = useFeed(feed, filterProblem);
+  const live = useFeed(feed, ({ tail, frozen }) => tail.kind === "live" && !frozen);
+  const clear = useCallback(() => setFilter([]), []);
   return (
     <div className="grid h-full grid-rows-[auto_auto_auto_minmax(0,1fr)_auto_24px] bg-canvas">
       <TopBar
@@ -100,21 +106,13 @@ export default function WebhookLog() {
         school={school.data}
         onReplay={() => setReplaying(true)}
         onSheet={() => setSheet(true)}
-        pill={
-          <LivePill
-            view={view}
-            onPause={() => feed.pause()}
-            onResume={resume}
-            onRetry={() => feed.retry()}
-            onLoadMissed={() => feed.loadMissed()}
-          />
-        }
+        pill={<LivePill feed={feed} onResume={resume} />}
       >
         <TestEvent school={id} />
         <ExportMenu school={id} schoolName={name} filter={text} />
       </TopBar>
       <div className="flex flex-wrap items-start gap-2 bg-surface px-3 py-2" data-pane tabIndex={-1}>
-        <FilterBar filter={filter} onChange={setFilter} serverProblem={refused?.message ?? null} />
+        <FilterBar filter={filter} onChange={setFilter} serverProblem={refused} />
         <Presets filter={filter} onChange={setFilter} />
         <ColumnChooser shown={shown} onChange={setShown} />
       </div>
@@ -124,13 +122,12 @@ export default function WebhookLog() {
           <LogGrid
             ref={grid}
             feed={feed}
-            view={view}
             columns={columns}
             openKey={open?.logSequence ?? null}
             filtered={text !== ""}
             resent={resending.resent}
             onOpen={onOpen}
-            onClear={() => setFilter([])}
+            onClear={clear}
           />
         </div>
         {open && (
@@ -139,15 +136,7 @@ export default function WebhookLog() {
           </ResizablePane>
         )}
       </main>
-      {/* Below the list, so that nothing moves under the reader. */}
-      <div>{lost && view.asOf > 0 && <StaleBanner since={view.asOf} />}</div>
-      <footer className="flex items-center gap-4 border-0 border-t border-solid border-hairline bg-surface px-3 text-label text-text-3">
-        <LinkStatus target="provider" />
-        <span className="tabular-nums">
-          {view.more ? t("rowsMore", { count: view.rows.length }) : t("rows", { count: view.rows.length })}
-        </span>
-        <ZoneSwitch />
-      </footer>
+      <StatusBar feed={feed} />
       <ReplayDialog
         school={id}
         schoolName={name}

@@ -15,7 +15,7 @@ async function openReplay(replay: (request: { dryRun: boolean; filter: string; s
     streams: made.answers.streams,
   };
   const opened = openProvider(`/webhook-logs/${ID}?filter=status:failed`, given);
-  await screen.findByRole("heading", { name: "Hill School" });
+  await screen.findByRole("heading", { name: "Hill School" }, { timeout: 20_000 });
   await opened.user.click(screen.getByRole("button", { name: "Replay…" }));
   const dialog = await screen.findByRole("dialog", { name: "Replay messages" });
   const asked = () =>

@@ -1,6 +1,6 @@
 import { useQuery } from "@tanstack/react-query";
 import { Alert, Button, Modal, Select } from "antd";
-import { useEffect, useState } from "react";
+import { useEffect, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { call } from "@/api/hooks";
 import { TypedConfirm } from "@/components/forms";
@@ -45,6 +45,7 @@ export function ReplayDialog({
   const [since, setSince] = useState<Since>("any");
   const [asking, setAsking] = useState(false);
   const [from, setFrom] = useState<string | undefined>();
+  const cancel = useRef<HTMLButtonElement>(null);
   const replay = useReplay(school, cursor);
   // The time stands still while the dialog is open: what was counted is what is sent.
   useEffect(
@@ -75,7 +76,7 @@ export function ReplayDialog({
     <Button onClick={onClose}>{c("act.close")}</Button>
   ) : (
     <>
-      <Button autoFocus onClick={onClose}>
+      <Button ref={cancel} onClick={onClose}>
         {c("act.cancel")}
       </Button>
       <Button
@@ -94,6 +95,7 @@ export function ReplayDialog({
         open={open && !asking}
         title={t("replay.title")}
         onCancel={onClose}
+        afterOpenChange={(shown) => shown && cancel.current?.focus()}
         footer={footer}
         width={640}
         destroyOnHidden

@@ -16,6 +16,10 @@ import { Chips } from "./Chips";
 import { Problem } from "./Problem";
 import { Suggestions, useSuggestions } from "./Suggestions";
 
+/** Laid over what is below, so that nothing moves under the reader. */
+const UNDER =
+  "absolute top-full left-0 z-20 mt-1 max-w-full rounded-control border border-solid border-hairline bg-surface px-3 py-1.5 text-label text-failed shadow-lg";
+
 /**
  * The filter as chips with a place to write the next one, or all of it as text. What is written is taken by Enter, or
  * by a blank behind a whole word; what cannot be read stays, with the fault marked.
@@ -31,7 +35,6 @@ export function FilterBar({
   serverProblem: string | null;
 }) {
   const { t } = useTranslation("webhookLog");
-  const { t: c } = useTranslation();
   const [draft, setDraft] = useState("");
   const [asText, setAsText] = useState(false);
   const [problem, setProblem] = useState<FilterProblem | null>(null);
@@ -50,6 +53,7 @@ export function FilterBar({
     const parsed = parseFilter(text);
     if (!parsed.ok) {
       setProblem(parsed.problem);
+      offers.hide();
       return false;
     }
     onChange(asText ? parsed.filter : addTerms(filter, parsed.filter));
@@ -86,7 +90,7 @@ export function FilterBar({
     }
   };
   return (
-    <div className="flex min-w-0 flex-1 flex-col gap-1">
+    <div className="relative flex min-w-0 flex-1 flex-col">
       {/* biome-ignore lint/a11y/noStaticElementInteractions: a click beside the text goes into it */}
       {/* biome-ignore lint/a11y/useKeyWithClickEvents: the input is reached by Tab and Mod+F */}
       <div
@@ -117,7 +121,6 @@ export function FilterBar({
             offers.show();
           }}
           onSelect={offers.follow}
-          onFocus={offers.show}
           onBlur={offers.hide}
           onKeyDown={onKeyDown}
         />
@@ -147,10 +150,10 @@ export function FilterBar({
         )}
         <Suggestions offers={offers} label={t("filter.suggestions")} />
       </div>
-      {problem && <Problem text={draft} problem={problem} />}
+      {problem && <Problem text={draft} problem={problem} className={UNDER} />}
       {!problem && serverProblem && (
-        <p role="alert" className="m-0 text-label text-failed">
-          {t("serverRefusesFilter", { message: serverProblem })} <span className="sr-only">{c("act.retry")}</span>
+        <p role="alert" className={`m-0 ${UNDER}`}>
+          {t("serverRefusesFilter", { message: serverProblem })}
         </p>
       )}
     </div>

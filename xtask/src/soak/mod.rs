@@ -1,0 +1,210 @@
+//! `cargo xtask soak`: the real programs under load while they are killed again and again, and an oracle with a ledger of
+//! its own that knows what must be true at the end.
+
+mod ledger;
+mod load;
+mod model;
+mod strikes;
+mod verdict;
+
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+    process::ExitCode,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use anyhow::{Context, Result, ensure};
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use clap::Args;
+use tokio::sync::watch;
+
+use self::{ledger::Ledger, load::Lane, model::Pupil, strikes::Strikes, verdict::Verdict};
+use crate::{
+    admin::{Admin, ctl, until_done},
+    build::{self, Binaries, Profile},
+    demo::{self, DISTRICT, DemoSchool, Workspace},
+    progress::Progress,
+    provider::Provider,
+    setup,
+};
+
+/// A name that no program writes by itself: found where it must not be, it is student data that leaked.
+const NAME: &str = "Quillonbrax";
+const SCHOOLS: u32 = 4;
+const STUDENTS: u32 = 160;
+/// Streams of changes at the same time.
+const LANES: usize = 2;
+/// Messages to one school at the same time (the default of a connection).
+const IN_FLIGHT: u64 = 32;
+/// The kills in the import and in an enrollment wait this long for their point.
+const POINT_PATIENCE: Duration = Duration::from_secs(20);
+
+#[derive(Args, Clone)]
+pub struct Soak {
+    /// How many processes are killed with kill -9
+    #[arg(long, value_name = "N", default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub kills: u32,
+    /// Decides the changes and the kills [default: a new one, printed]
+    #[arg(long, value_name = "S")]
+    pub seed: Option<u64>,
+    /// Where databases, keys, logs and the ledger go; must be empty [default: a temporary folder, removed where all is well]
+    #[arg(long, value_name = "DIR")]
+    pub data_dir: Option<PathBuf>,
+    /// Writes the figures to a file
+    #[arg(long, value_name = "FILE")]
+    pub json: Option<PathBuf>,
+}
+
+impl Soak {
+    /// The task: 0 where every promise was kept.
+    pub async fn run(self) -> Result<ExitCode> {
+        setup::ensure(&[setup::C_COMPILER])?;
+        let progress = Arc::new(Progress::new());
+        progress.step("building provider-server and school-server");
+        // Not optimised: only these programs can be told where to die.
+        let binaries = tokio::task::spawn_blocking(|| build::servers(Profile::Dev)).await??;
+        let verdict = self.story(&binaries, &progress).await?;
+        println!("{}", serde_json::to_string_pretty(&verdict)?);
+        if let Some(file) = &self.json {
+            std::fs::write(file, serde_json::to_vec_pretty(&verdict)?)?;
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+
+    /// From nothing to the verdict. The seed is told first: with it a failure can be tried again.
+    pub async fn story(&self, binaries: &Binaries, progress: &Arc<Progress>) -> Result<Verdict> {
+        let seed = self.seed.unwrap_or_else(rand::random);
+        progress.step(format!("seed {seed}"));
+        let workspace = Workspace::open(self.data_dir.as_deref())?;
+        let outcome = self.play(seed, binaries, workspace.path(), progress).await;
+        match &outcome {
+            Ok(_) => workspace.close(),
+            Err(_) => workspace.keep(progress),
+        }
+        outcome.with_context(|| format!("seed {seed}"))
+    }
+
+    async fn play(&self, seed: u64, binaries: &Binaries, folder: &Path, progress: &Arc<Progress>) -> Result<Verdict> {
+        let provider = Arc::new(Provider::start(binaries, folder).await?);
+        let admin = demo::claim(&provider, folder).await?;
+        let secret = own_receiver(&provider, folder).await?;
+        import(&provider, &admin, seed, folder, progress).await?;
+        let schools = Arc::new(demo::enroll_all(binaries, folder, &provider, &admin, progress).await?);
+        enroll_again(&provider, &admin, &schools[0]).await?;
+
+        progress.step(format!("{} kills under load", self.kills));
+        let ledger = Arc::new(Mutex::new(Ledger::create(&folder.join("ledger.jsonl"))?));
+        let pupils = pupils(&admin).await?;
+        let names: Vec<String> = schools.iter().map(|school| school.sourced_id.clone()).collect();
+        let (over, is_over) = watch::channel(false);
+        let lanes = pupils.chunks(pupils.len().div_ceil(LANES)).zip(1u64..).map(|(pupils, lane)| {
+            Lane::new(admin.clone(), ledger.clone(), pupils.to_vec(), names.clone(), seed ^ lane).run(is_over.clone())
+        });
+        let strikes = Strikes::new(provider.clone(), admin.clone(), schools.clone(), progress.clone(), seed);
+        let kills = async {
+            let tally = strikes.run(self.kills).await;
+            over.send_replace(true);
+            tally
+        };
+        let (pupils, kills_by_place) = tokio::try_join!(futures::future::try_join_all(lanes), kills)?;
+        let pupils: Vec<Pupil> = pupils.into_iter().flatten().collect();
+
+        progress.step("the kills are over: draining");
+        demo::until_delivered(&admin, &schools, progress).await?;
+        progress.step("judging");
+        let intents = ledger.lock().expect("no holder of this lock panics").intents().to_vec();
+        let applied = verdict::history(&admin, &intents, &pupils).await?;
+        let schools_equal = verdict::rosters(&provider, &schools, &pupils).await?;
+        let figures = verdict::deliveries(&admin, &schools).await?;
+        let duplicates = verdict::duplicates(&schools).await?;
+        let kills: u32 = kills_by_place.values().sum();
+        let duplicates_allowed = u64::from(kills) * IN_FLIGHT * schools.len() as u64;
+        ensure!(duplicates <= duplicates_allowed, "{duplicates} duplicates of {duplicates_allowed}");
+        for school in schools.iter() {
+            school.receiver.stop().await?;
+        }
+        provider.stop().await?;
+        provider.offline(&["db", "check"]).await?;
+        provider.offline(&["audit", "verify"]).await?;
+        verdict::absent(&provider.data_dir, &secret, false)?;
+        verdict::absent(folder, &[("a student's name", NAME.into())], true)?;
+        Ok(Verdict {
+            seed,
+            kills,
+            kills_by_place,
+            intended: intents.len(),
+            acknowledged: intents.iter().filter(|intent| intent.version.is_some()).count(),
+            abandoned: intents.iter().filter(|intent| intent.abandoned).count(),
+            applied,
+            events: figures.delivered + figures.superseded,
+            delivered: figures.delivered,
+            superseded: figures.superseded,
+            retried: figures.retried,
+            ever_parked: figures.ever_parked,
+            duplicates,
+            duplicates_allowed,
+            schools_equal,
+        })
+    }
+}
+
+/// A school that runs its own receiver: its secret is shown once, so that it can be looked for in every file.
+async fn own_receiver(provider: &Provider, folder: &Path) -> Result<Vec<(&'static str, Vec<u8>)>> {
+    let file = folder.join("own-receiver.secret");
+    let path = file.to_string_lossy().into_owned();
+    ctl(provider, &["district", "create", "Canary district", "--sourced-id", "canary"]).await?;
+    let create = ["school", "create", "Canary", "--district", "canary", "--sourced-id", "canary-1"];
+    ctl(provider, &create).await?;
+    let url = "https://school.example/webhook";
+    ctl(provider, &["school", "connect", "canary-1", "--url", url, "--own-receiver", "--secret-out", &path]).await?;
+    let secret = std::fs::read_to_string(&file)?.trim().to_owned();
+    std::fs::remove_file(&file)?;
+    let bytes = STANDARD.decode(secret.trim_start_matches("whsec_")).context("the secret is base64")?;
+    ensure!(bytes.len() == 32, "the secret has 32 bytes");
+    Ok(vec![("a secret", secret.into_bytes()), ("a secret's bytes", bytes)])
+}
+
+/// The first students, by an import that is killed between its batches.
+async fn import(provider: &Provider, admin: &Admin, seed: u64, folder: &Path, progress: &Progress) -> Result<()> {
+    let roster = demo::RosterFile::choose(None, STUDENTS, SCHOOLS, seed, folder)?;
+    progress.step(format!("importing {roster}, killed on the way"));
+    provider.arm("apply", 1).await?;
+    let imported = demo::import(admin, &roster.path, progress, None);
+    let (run, reached) = tokio::join!(imported, provider.fall(POINT_PATIENCE));
+    progress.step(demo::summary(&run?));
+    ensure!(reached?, "the provider did not die between two batches");
+    Ok(())
+}
+
+/// Enrolls a school anew while the provider dies in the confirm.
+async fn enroll_again(provider: &Provider, admin: &Admin, school: &DemoSchool) -> Result<()> {
+    let code = demo::issue_code(admin, &school.id).await?;
+    provider.arm("enroll", 1).await?;
+    let progress = Progress::new();
+    let enrolled = until_done(&progress, "enrollment", || school.receiver.enroll(&code));
+    let (enrolled, reached) = tokio::join!(enrolled, provider.fall(POINT_PATIENCE));
+    enrolled?;
+    ensure!(reached?, "the provider did not die in the confirm");
+    Ok(())
+}
+
+/// The imported students, as the model knows them.
+async fn pupils(admin: &Admin) -> Result<Vec<Pupil>> {
+    let students = admin.some_students(DISTRICT, "", STUDENTS).await?;
+    ensure!(students.len() == STUDENTS as usize, "{} students were imported", students.len());
+    let pupil = |student: rollcall_proto::provider::v1::Student| Pupil {
+        at: student
+            .school_enrollments
+            .iter()
+            .filter(|e| !e.ended)
+            .map(|e| e.school_sourced_id.clone())
+            .collect::<BTreeSet<_>>(),
+        sourced_id: student.sourced_id,
+        deleted: false,
+        named: 0,
+        unknown: false,
+    };
+    Ok(students.into_iter().map(pupil).collect())
+}
