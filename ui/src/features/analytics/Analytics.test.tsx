@@ -24,6 +24,12 @@ const bucket = (from: string, delivered: string, retrying = "0") => ({
   failed: "0",
 });
 
+/** What was left for the log window that was opened. */
+function leftFor(opened: { request: unknown } | undefined) {
+  const { school } = (opened?.request ?? {}) as { school?: string };
+  return JSON.parse(localStorage.getItem(`rollcall.log.filter.${school}`) ?? "null");
+}
+
 test("all schools: figures, attempts as chart and table, the worst schools lead into their logs", async () => {
   const { user, host } = openProvider("/analytics", { calls: { "LogService/GetStats": () => STATS } });
   expect(await screen.findByText("Delivered, of all attempts")).toBeVisible();
@@ -36,8 +42,7 @@ test("all schools: figures, attempts as chart and table, the worst schools lead 
   await expectAccessible();
   await user.click(within(worst).getByRole("button", { name: /^Open the log here: Riverside Elementary/ }));
   await waitFor(() => expect(host.made.at(-1)?.method).toBe("open_log_window"));
-  const { school } = host.made.at(-1)?.request as { school: string };
-  expect(JSON.parse(localStorage.getItem(`rollcall.log.filter.${school}`) ?? "")).toMatchObject({
+  expect(leftFor(host.made.at(-1))).toMatchObject({
     filter: "status:failed after:-24h",
   });
 });
@@ -66,8 +71,7 @@ test("one school: percentiles, attempts until it arrived, and a range opens the 
   const attempts = within(screen.getByRole("figure", { name: "Attempts by outcome" }));
   await user.click(attempts.getAllByRole("button", { name: /^Open the log here/ })[1] as HTMLElement);
   await waitFor(() => expect(host.made.at(-1)?.method).toBe("open_log_window"));
-  const { school } = host.made.at(-1)?.request as { school: string };
-  expect(JSON.parse(localStorage.getItem(`rollcall.log.filter.${school}`) ?? "")).toMatchObject({
+  expect(leftFor(host.made.at(-1))).toMatchObject({
     filter: "after:2026-11-25T11:00:00.000Z before:2026-11-25T12:00:00.000Z",
   });
 });

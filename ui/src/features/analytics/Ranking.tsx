@@ -1,6 +1,7 @@
 import { Button } from "antd";
 import type { ReactNode } from "react";
 import { Section } from "@/components/Page";
+import { Scroller } from "@/components/Scroller";
 
 export interface Ranked {
   key: string;
@@ -37,8 +38,7 @@ export function Ranking({
       {rows.length === 0 ? (
         <p className="m-0 p-4 text-text-2">{empty}</p>
       ) : (
-        // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reached by the keyboard
-        <div role="region" aria-label={title} tabIndex={0} className="overflow-x-auto">
+        <Scroller label={title}>
           <table aria-label={title} className="w-full border-collapse text-left">
             <thead className="text-label text-text-2">
               <tr>
@@ -91,7 +91,7 @@ export function Ranking({
               ))}
             </tbody>
           </table>
-        </div>
+        </Scroller>
       )}
       {note && <p className="m-0 px-4 py-2 text-label text-text-3">{note}</p>}
     </Section>

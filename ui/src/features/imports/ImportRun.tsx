@@ -1,5 +1,4 @@
 import { Link, useParams } from "@tanstack/react-router";
-import { Button } from "antd";
 import { ArrowLeft } from "lucide-react";
 import { useTranslation } from "react-i18next";
 import { Exact } from "@/components/Copy";
@@ -29,8 +28,12 @@ export default function ImportRun() {
     <Page
       title={run?.fileName ?? t("runTitle")}
       back={
-        <Link to="/imports" aria-label={t("back")}>
-          <Button type="text" tabIndex={-1} icon={<ArrowLeft size={16} aria-hidden />} />
+        <Link
+          to="/imports"
+          aria-label={t("back")}
+          className="inline-flex h-8 w-8 items-center justify-center rounded-control text-text-2 hover:bg-surface-2"
+        >
+          <ArrowLeft size={16} aria-hidden />
         </Link>
       }
       extra={run && <RunState run={run} />}

@@ -11,7 +11,7 @@ import { setPreferences, usePreferences } from "@/theme/preferences";
 import { Conflict } from "./Conflict";
 import { Fields } from "./Fields";
 import { Plan } from "./Plan";
-import { differing, isDeleted, merge, toStudent } from "./student";
+import { changes, differing, isDeleted, merge, toStudent } from "./student";
 import { useSave } from "./useSave";
 
 interface DetailsProps {
@@ -78,7 +78,7 @@ export function Details({ district, schools, student, isNew = false, onDirty, on
       {save.planned ? (
         <Plan
           result={save.planned}
-          changed={isNew || save.planned.student?.version !== base.version}
+          changed={isNew || changes(base, save.planned)}
           verb={t("act.save")}
           busy={save.acting}
           onAct={save.act}

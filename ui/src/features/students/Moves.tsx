@@ -7,7 +7,7 @@ import type { Student } from "@/gen/rollcall/provider/v1/student";
 import type { ShellFailure } from "@/shell/host";
 import { useMay } from "@/shell/session";
 import { Plan } from "./Plan";
-import { activeAt, isDeleted } from "./student";
+import { activeAt, changes, isDeleted } from "./student";
 import { useDryRun } from "./useDryRun";
 import { useEnrollmentText } from "./useFieldText";
 
@@ -140,7 +140,7 @@ export function Moves({ district, student, schools }: { district: string; studen
             {move.planned ? (
               <Plan
                 result={move.planned}
-                changed={move.planned.student?.version !== student.version || move.planned.sends.length > 0}
+                changed={changes(student, move.planned)}
                 verb={t(`move.${kind}`)}
                 busy={move.acting}
                 onAct={move.act}

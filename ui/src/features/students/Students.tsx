@@ -1,4 +1,4 @@
-import { Link } from "@tanstack/react-router";
+import { useNavigate } from "@tanstack/react-router";
 import { App, Button } from "antd";
 import { UserPlus } from "lucide-react";
 import { useRef, useState } from "react";
@@ -24,6 +24,7 @@ export default function Students() {
   const list = useStudents(district?.id);
   const [open, setOpen] = useState<string | null>(null);
   const [creating, setCreating] = useState(false);
+  const navigate = useNavigate();
   const { modal } = App.useApp();
   const dirty = useRef(false);
   /** Goes on at once, or once somebody let go of what is not saved. */
@@ -115,9 +116,9 @@ export default function Students() {
                       <Empty
                         text={t("empty")}
                         action={
-                          <Link to="/imports">
-                            <Button type="primary">{t("act.import")}</Button>
-                          </Link>
+                          <Button type="primary" onClick={() => void navigate({ to: "/imports" })}>
+                            {t("act.import")}
+                          </Button>
                         }
                       />
                     )

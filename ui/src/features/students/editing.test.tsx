@@ -2,7 +2,7 @@ import { screen, waitFor, within } from "@testing-library/react";
 import { expect, test } from "vitest";
 import { refusal } from "@/shell/fake/host";
 import { dialogOf, expectAccessible, openProvider } from "../../../tests/render";
-import { conflicts, merge, toStudent } from "./student";
+import { changes, conflicts, merge, toStudent } from "./student";
 import { calls, changed, ZOE } from "./testing";
 
 const PUT = "StudentService/PutStudent";
@@ -129,5 +129,8 @@ test("blank texts are absent values, and a choice keeps the rest of theirs", () 
     { field: "givenName", changedBy: "mine" },
     { field: "grades", changedBy: "theirs" },
   ]);
+  const nobody = { changeId: "", events: 0, repeated: false, sends: [] };
+  expect(changes(ZOE, { ...nobody, student: mine })).toBe(true);
+  expect(changes(ZOE, { ...nobody, student: { ...ZOE, version: "8" } })).toBe(false);
   expect(merge(mine, theirs, new Set(["givenName" as const]))).toEqual({ ...theirs, givenName: "Zora" });
 });

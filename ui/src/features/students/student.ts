@@ -1,4 +1,4 @@
-import type { SchoolEnrollment, Student } from "@/gen/rollcall/provider/v1/student";
+import type { ChangeResult, SchoolEnrollment, Student } from "@/gen/rollcall/provider/v1/student";
 
 /** OneRoster's grades, in their order. */
 export const GRADES = "IT PR PK TK KG 01 02 03 04 05 06 07 08 09 10 11 12 13 PS UG Other".split(" ");
@@ -97,6 +97,10 @@ const plain = (one: SchoolEnrollment) => JSON.stringify(toEnrollment(one));
 /** The fields in which two records differ. */
 export const differing = (a: Student, b: Student) =>
   FIELDS.filter((field) => fieldText(a, field, plain) !== fieldText(b, field, plain));
+
+/** Whether a planned change does anything: the server tells whom, and how the record would be. */
+export const changes = (before: Student, { student, sends }: ChangeResult) =>
+  sends.length > 0 || (student ? differing(before, student).length > 0 : false);
 
 /** A field that both sides of an edit conflict hold differently, and who changed it. */
 export interface Conflict {

@@ -19,7 +19,7 @@ export function Messages({ group }: { group: UndeliveredGroup }) {
   const { query, messages, waits, more, attemptsError, retry } = useGroupMessages(group);
   const resend = useAct("LogService/ResendMessage", ["LogService"]);
   const columns: Column<Message>[] = [
-    { id: "made", header: t("column.made"), width: "160px", cell: ({ createdAt }) => <Time at={createdAt} /> },
+    { id: "made", header: t("column.made"), width: "170px", cell: ({ createdAt }) => <Time at={createdAt} /> },
     { id: "event", header: t("column.event"), width: "144px", cell: ({ eventType }) => eventType },
     {
       id: "student",
@@ -31,7 +31,7 @@ export function Messages({ group }: { group: UndeliveredGroup }) {
     {
       id: "act",
       header: t("column.act"),
-      width: "minmax(100px, 1fr)",
+      width: "minmax(92px, 1fr)",
       align: "right",
       cell: ({ id }) =>
         mayAct && (

@@ -60,7 +60,12 @@ export function students(): Pick<Answers, "calls" | "streams"> {
       };
     });
     const result = { changeId: "", events: 0, repeated: false, sends };
-    if (dryRun || same) return { ...result, sends: dryRun ? sends : [], student: same ? before : after };
+    if (dryRun || same)
+      return {
+        ...result,
+        sends: dryRun ? sends : [],
+        student: same ? before : { ...after, version: String(Number(after.version) + 1) },
+      };
     const versions = roster.get(after.sourcedId) ?? [];
     roster.set(after.sourcedId, versions);
     const student = push(versions, after, "ada");
