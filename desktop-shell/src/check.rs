@@ -79,7 +79,7 @@ async fn connect(address: &str, pin: Pin) -> Result<Channel, Failed> {
     endpoint.with_call_timeout(TIMEOUT).connect().await.map_err(|error| match shown(&error) {
         Some(shown) => {
             let keys = ServerKeys { expected: pin.to_string(), shown: shown.to_string() };
-            let error = ShellError { keys: Some(keys), ..key_changed() };
+            let error = ShellError { keys: Some(Box::new(keys)), ..key_changed() };
             Failed { error, shown: Some(shown) }
         }
         None => {

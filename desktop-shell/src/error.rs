@@ -19,7 +19,7 @@ pub struct ShellError {
     pub violations: Vec<Violation>,
     /// Where another key than the known one was shown: both.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub keys: Option<ServerKeys>,
+    pub keys: Option<Box<ServerKeys>>,
     /// A finer reason inside a code, for example `code_expired`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
@@ -113,7 +113,7 @@ impl ShellError {
         let words = "the server's key is not the one that was known: nothing was sent. Ask whoever runs the server \
                      whether its key was changed, before you trust the new one";
         let keys = ServerKeys { expected: expected.to_string(), shown: shown.to_string() };
-        Self { keys: Some(keys), ..Self::new(ErrorCode::ServerKeyChanged, words) }
+        Self { keys: Some(Box::new(keys)), ..Self::new(ErrorCode::ServerKeyChanged, words) }
     }
 
     /// Whether the same call may succeed once the connection is back.

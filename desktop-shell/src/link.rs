@@ -173,7 +173,7 @@ fn bearer(token: &str) -> Result<MetadataValue<Ascii>, ShellError> {
 }
 
 /// The links in use, one per target.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub struct Links {
     provider: Arc<Slot>,
     receiver: Arc<Slot>,
@@ -184,12 +184,6 @@ struct Slot {
     state: watch::Sender<LinkState>,
     /// Grows when the link is replaced.
     generation: watch::Sender<u64>,
-}
-
-impl Default for Links {
-    fn default() -> Self {
-        Self { provider: Arc::default(), receiver: Arc::default() }
-    }
 }
 
 impl Default for Slot {

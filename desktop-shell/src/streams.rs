@@ -107,13 +107,15 @@ impl Streams {
             retry: self.retry,
             sees_secrets: rules.sees_secrets(window),
         };
-        let streams = self.clone();
+        let (streams, listener) = (self.clone(), follow.sink.clone());
         tokio::spawn(async move {
             select! {
                 () = stop.cancelled() => {}
                 () = follow.run() => {}
             }
             streams.forget(number);
+            // Who hears that the stream ended finds it forgotten.
+            drop(listener);
         });
         Ok(number)
     }

@@ -89,10 +89,10 @@ impl Soak {
     async fn play(&self, seed: u64, binaries: &Binaries, folder: &Path, progress: &Arc<Progress>) -> Result<Verdict> {
         let provider = Arc::new(Provider::start(binaries, folder).await?);
         let admin = demo::claim(&provider, folder).await?;
-        let secret = own_receiver(&provider, folder).await?;
         import(&provider, &admin, seed, folder, progress).await?;
         let schools = Arc::new(demo::enroll_all(binaries, folder, &provider, &admin, progress).await?);
         enroll_again(&provider, &admin, &schools[0]).await?;
+        let secret = own_receiver(&provider, folder).await?;
 
         progress.step(format!("{} kills under load", self.kills));
         let ledger = Arc::new(Mutex::new(Ledger::create(&folder.join("ledger.jsonl"))?));

@@ -167,9 +167,13 @@ pub async fn duplicates(schools: &[DemoSchool]) -> Result<u64> {
 /// anything else.
 pub fn absent(folder: &Path, canaries: &[(&str, Vec<u8>)], only_logs: bool) -> Result<()> {
     for entry in std::fs::read_dir(folder)? {
-        let path = entry?.path();
-        if path.is_dir() {
+        let entry = entry?;
+        let (path, kind) = (entry.path(), entry.file_type()?);
+        if kind.is_dir() {
             absent(&path, canaries, only_logs)?;
+        }
+        // A socket cannot be read.
+        if !kind.is_file() {
             continue;
         }
         if only_logs && path.extension().is_none_or(|ending| ending != "log") {
