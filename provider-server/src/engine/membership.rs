@@ -95,11 +95,19 @@ impl Membership {
         })
     }
 
-    /// Brings the machine up to what a look found; `None` where it failed.
-    pub fn looked(&mut self, looked: Option<Looked>, machine: &mut Scheduler, store: &Store, now_ms: i64) {
+    /// Brings the machine up to what a look found; `None` where it failed. Answers the schools whose connections are to
+    /// be read.
+    pub fn looked(
+        &mut self,
+        looked: Option<Looked>,
+        machine: &mut Scheduler,
+        store: &Store,
+        now_ms: i64,
+    ) -> Vec<SchoolId> {
         self.is_looking = false;
         self.next = Instant::now() + LOOK_EVERY;
-        let Some(Looked { renewed, look }) = looked else { return };
+        let mut taken = Vec::new();
+        let Some(Looked { renewed, look }) = looked else { return taken };
         self.renewed = renewed.or(self.renewed);
         store.shared().news.set_company(look.nodes > 1);
         let surplus = (look.lanes.len() as u64).saturating_sub(look.share()) as usize;
@@ -107,7 +115,10 @@ impl Membership {
         for lane in look.lanes {
             match self.known.remove(&lane.school) {
                 Some(before) if before.token == lane.token => follow(machine, before, lane, now_ms),
-                _ => machine.take_lane(lane.school, lane.token, now_ms),
+                _ => {
+                    machine.take_lane(lane.school, lane.token, now_ms);
+                    taken.push(lane.school);
+                }
             }
             known.insert(lane.school, lane);
         }
@@ -120,6 +131,7 @@ impl Membership {
             self.known.retain(|school, _| !self.leaving.contains(school));
             self.hasten();
         }
+        taken
     }
 
     /// Records of these lanes were refused: they are another server's.

@@ -38,6 +38,8 @@ const LONGEST_WAIT: Duration = Duration::from_secs(10);
 const PATIENCE: Duration = Duration::from_millis(500);
 /// How long a server that is not heard of keeps its lanes, on a shared database.
 pub const LEASE: Duration = Duration::from_secs(60);
+/// Connections that are read one by one.
+const FEW: usize = 16;
 /// Events that are taken at once.
 const GULP: usize = 1_024;
 
@@ -59,6 +61,7 @@ enum Event {
     Sent(Box<Claimed>, Outcome),
     Page(PageRequest, Option<OpenPage>),
     Connection(SchoolId, Result<Option<StoredConnection>, StoreError>),
+    Connections(Vec<StoredConnection>),
     Recorded(Arc<Recording>, Vec<Lost>),
     Rested(RestRequest, Option<u64>),
     /// Of lanes that are another server's by now.
@@ -138,7 +141,8 @@ impl Engine {
                 match event {
                     Event::Looked(looked) => {
                         if let Some(membership) = &mut membership {
-                            membership.looked(looked, &mut machine, &self.io.store, now_ms);
+                            let taken = membership.looked(looked, &mut machine, &self.io.store, now_ms);
+                            self.read_taken(taken, &mut machine, &stopping, &events);
                         }
                     }
                     Event::Refused(lanes, messages) => {
@@ -168,6 +172,18 @@ impl Engine {
         }
     }
 
+    /// Reads the connections of lanes that were taken: one by one where they are few.
+    fn read_taken(&self, taken: Vec<SchoolId>, machine: &mut Scheduler, stopping: &CancellationToken, events: &Events) {
+        if taken.len() <= FEW {
+            return taken.into_iter().for_each(|school| machine.connection_changed(school));
+        }
+        let (io, stopping, events) = (self.io.clone(), stopping.clone(), events.clone());
+        tokio::spawn(async move {
+            let all = io.all_connections(&stopping).await.unwrap_or_default();
+            let _ = events.send(Event::Connections(all));
+        });
+    }
+
     fn take_event(&self, machine: &mut Scheduler, event: Event, now_ms: i64, events: &Events) {
         match event {
             Event::Sent(claimed, outcome) => {
@@ -181,6 +197,7 @@ impl Engine {
             }
             Event::Page(request, page) => machine.page_read(request, page, now_ms),
             Event::Connection(_, Ok(Some(stored))) => machine.set_connection(stored, now_ms),
+            Event::Connections(all) => all.into_iter().for_each(|stored| machine.set_connection(stored, now_ms)),
             // The school was deleted meanwhile: its lane stays closed.
             Event::Connection(_, Ok(None)) => {}
             Event::Connection(school, Err(error)) => {

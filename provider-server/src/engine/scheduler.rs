@@ -215,11 +215,10 @@ impl Scheduler {
         self.lanes[lane].token.is_some()
     }
 
-    /// Takes a lane. Its connection is to be read.
+    /// Takes a lane. Its connection is to be read by the caller.
     pub fn take_lane(&mut self, school: SchoolId, token: Token, now_ms: i64) {
         let lane = self.lane_of(school);
         self.touch(lane, |lane| lane.take(token, now_ms));
-        self.connection_changed(school);
     }
 
     /// A lane is another server's, or nobody's.
