@@ -127,11 +127,34 @@ impl App {
         const SCRIPT: &str =
             "return document.readyState === 'complete' && !!document.querySelector('h1, [role=heading]')
             && !document.querySelector('[aria-busy=true], .ant-skeleton')";
-        until("the screen is shown", STEP, async || {
+        let shown = until("the screen is shown", STEP, async || {
             let shown = self.driver.execute(SCRIPT, vec![]).await?;
             Ok((shown.json() == true).then_some(()))
-        })
-        .await
+        });
+        match shown.await {
+            Ok(()) => Ok(()),
+            Err(error) => Err(error.context(format!("the page says: {}", self.text().await?))),
+        }
+    }
+
+    /// Keeps what the program answers to the current page from now on, for [`App::answers_hold`].
+    pub async fn record_answers(&self) -> Result<()> {
+        const SCRIPT: &str = "const real = window.fetch;
+            window.__answers = [];
+            window.fetch = async (...asked) => {
+                const answer = await real(...asked);
+                answer.clone().text().then((text) => window.__answers.push(text), () => {});
+                return answer;
+            };";
+        self.script(SCRIPT, vec![]).await.map(drop)
+    }
+
+    /// Whether an answer of the program held this text, and how many answers there were.
+    pub async fn answers_hold(&self, text: &str) -> Result<(bool, u64)> {
+        const SCRIPT: &str = "return [window.__answers.some((answer) => answer.includes(arguments[0])),
+            window.__answers.length]";
+        let found = self.script(SCRIPT, vec![json!(text)]).await?;
+        Ok((found[0] == true, found[1].as_u64().unwrap_or_default()))
     }
 
     /// Runs a script in the current page and answers what it returns.

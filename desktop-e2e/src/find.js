@@ -38,8 +38,10 @@ const nameOf = (element) => {
     clean(element.value)
   );
 };
-const shown = (element) =>
-  element.getClientRects().length > 0 && !element.closest("[aria-hidden=true],[inert]") && !element.disabled;
+const shown = (element) => {
+  const { width, height } = element.getBoundingClientRect();
+  return width * height > 0 && !element.closest("[aria-hidden=true],[inert]") && !element.disabled;
+};
 const all = [...document.querySelectorAll(SELECTORS[role] || `[role=${role}]`)].filter(shown);
 // What lies in an open dialog is meant before what lies behind it.
 const dialogs = [...document.querySelectorAll("[role=dialog],[role=alertdialog],dialog[open]")].filter(shown);

@@ -46,9 +46,8 @@ impl App {
 
     /// Types into the field of this label, in place of what stands there.
     pub async fn fill(&self, label: &str, text: &str) -> Result<()> {
+        self.press("textbox", label).await?;
         let field = self.find("textbox", label).await?;
-        field.scroll_into_view().await?;
-        field.click().await?;
         field.send_keys(Key::Control + "a").await?;
         field.send_keys(Key::Backspace + "").await?;
         Ok(field.send_keys(text).await?)
@@ -56,7 +55,17 @@ impl App {
 
     /// Chooses an option of the list of this label.
     pub async fn choose(&self, label: &str, option: &str) -> Result<()> {
-        self.press("combobox", label).await?;
+        // The field itself may be too small to be pressed: what is drawn around it opens the list.
+        const ROOT: &str = "return arguments[0].closest('.ant-select') || arguments[0]";
+        until(&format!("the list “{label}” opens"), STEP, async || {
+            let Some(list) = self.look_for("combobox", label).await? else { return Ok(None) };
+            let root = self.driver().execute(ROOT, vec![list.to_json()?]).await?.element()?;
+            Ok(match root.scroll_into_view().await {
+                Ok(()) => root.click().await.ok(),
+                Err(_) => None,
+            })
+        })
+        .await?;
         self.press("option", option).await
     }
 

@@ -120,6 +120,13 @@ impl Stage {
         Ok((ended.status.success() && !found.is_empty()).then_some(found))
     }
 
+    /// All that a service keeps in the keychain, decoded, as another program of the session sees it.
+    pub async fn all_kept(&self, service: &str) -> Result<Vec<Vec<u8>>> {
+        let found = output(self.command("secret-tool").args(["search", "--all", "service", service])).await?;
+        let kept = found.lines().filter_map(|line| line.strip_prefix("secret = "));
+        Ok(kept.filter_map(|value| STANDARD.decode(value.trim()).ok()).collect())
+    }
+
     /// Puts a value into the keychain, as a console of ours does.
     pub async fn keep(&self, service: &str, account: &str, value: &[u8]) -> Result<()> {
         let mut store = self.command("secret-tool");

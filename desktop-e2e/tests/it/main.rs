@@ -1,5 +1,7 @@
 //! Both consoles on real windows. Needs them built: `cargo build -p desktop-provider -p desktop-school`.
 
 mod bridge;
+mod flows;
+mod staff;
 mod states;
 mod support;
