@@ -279,7 +279,10 @@ pub fn shell_error(error: AppError) -> ShellError {
             Kind::Internal => ErrorCode::Internal,
         },
     };
-    let both = |keys: &school_server::error::ServerKeys| ServerKeys { expected: keys.expected.clone(), shown: keys.shown.clone() };
+    let both = |keys: &school_server::error::ServerKeys| ServerKeys {
+        expected: keys.expected.clone(),
+        shown: keys.shown.clone(),
+    };
     let keys = error.keys.as_deref().map(|keys| Box::new(both(keys)));
     let shell = ShellError { keys, ..ShellError::new(code, error.to_string()) };
     if error.reason.is_empty() { shell } else { shell.because(error.reason) }

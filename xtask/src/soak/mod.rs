@@ -204,6 +204,7 @@ async fn pupils(admin: &Admin) -> Result<Vec<Pupil>> {
         sourced_id: student.sourced_id,
         deleted: false,
         named: 0,
+        moves: model::MOVES,
         unknown: false,
     };
     Ok(students.into_iter().map(pupil).collect())

@@ -16,9 +16,14 @@ pub struct Pupil {
     pub deleted: bool,
     /// The number of the put that named it last; 0 as it was imported.
     pub named: u64,
+    /// How often it may still leave a school: a record keeps each ended enrollment, and holds at most 64 of both.
+    pub moves: u32,
     /// A change may stand or not: only a put, which replaces everything, makes it known again.
     pub unknown: bool,
 }
+
+/// Moves of one student over a whole soak.
+pub const MOVES: u32 = 24;
 
 /// A change with what the student is like once it is made.
 pub struct Planned {
@@ -33,7 +38,8 @@ pub fn plan(pupil: &Pupil, schools: &[String], number: u64, random: &mut StdRng)
     let away: Vec<&String> = schools.iter().filter(|school| !pupil.at.contains(*school)).collect();
     let here: Vec<&String> = pupil.at.iter().collect();
     let pick = |from: &[&String], random: &mut StdRng| from[random.random_range(0..from.len())].clone();
-    let choice = if pupil.unknown || pupil.deleted { 0 } else { random.random_range(0..10) };
+    let settled = pupil.unknown || pupil.deleted || pupil.moves == 0;
+    let choice = if settled { 0 } else { random.random_range(0..10) };
     let student = || pupil.sourced_id.clone();
     let (act, name) = match choice {
         6 if !away.is_empty() => {
@@ -70,13 +76,17 @@ pub fn plan(pupil: &Pupil, schools: &[String], number: u64, random: &mut StdRng)
         _ => {
             after.deleted = false;
             after.named = number;
-            after.at = BTreeSet::from([schools[random.random_range(0..schools.len())].clone()]);
-            if random.random_bool(0.2) {
-                after.at.insert(schools[random.random_range(0..schools.len())].clone());
+            if pupil.moves > 0 {
+                after.at = BTreeSet::from([schools[random.random_range(0..schools.len())].clone()]);
+                if random.random_bool(0.2) {
+                    after.at.insert(schools[random.random_range(0..schools.len())].clone());
+                }
             }
             (Act::Put(record(&after)), "put")
         }
     };
+    // One that is not known may leave as well.
+    after.moves = pupil.moves.saturating_sub(u32::from(after.at != pupil.at || pupil.unknown));
     Planned { act, name, after }
 }
 
