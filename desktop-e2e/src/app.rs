@@ -12,6 +12,9 @@ use crate::{
     process::{Group, until},
 };
 
+/// How often a program and its driver are started before that counts as a failure.
+const STARTS: u32 = 3;
+
 /// A running program with its windows.
 pub struct App {
     driver: WebDriver,
@@ -20,10 +23,22 @@ pub struct App {
 }
 
 impl App {
-    pub(crate) async fn start(mut driver: Command, program: &Path, arguments: &[&str]) -> Result<Self> {
+    /// WebKit's driver now and then never sees the program that it started, most of all on a busy machine: that is no
+    /// property of the program, so the pair is started again, and said.
+    pub(crate) async fn start(driver: impl Fn() -> Command, program: &Path, arguments: &[&str]) -> Result<Self> {
         if !program.exists() {
             bail!("{} is not built: cargo build -p desktop-provider -p desktop-school", program.display());
         }
+        for attempt in 1..STARTS {
+            match Self::start_once(driver(), program, arguments).await {
+                Ok(app) => return Ok(app),
+                Err(error) => eprintln!("start {attempt} of {}: {error:#}; again", program.display()),
+            }
+        }
+        Self::start_once(driver(), program, arguments).await
+    }
+
+    async fn start_once(mut driver: Command, program: &Path, arguments: &[&str]) -> Result<Self> {
         let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
         driver.arg(format!("--port={port}")).env("TAURI_WEBVIEW_AUTOMATION", "true");
         let group = Group::start(driver.stdin(Stdio::null()))?;

@@ -91,7 +91,7 @@ impl Stage {
 
     /// Starts a program under WebDriver.
     pub async fn open(&self, program: &Path, arguments: &[&str]) -> Result<App> {
-        App::start(self.command("WebKitWebDriver"), program, arguments).await
+        App::start(|| self.command("WebKitWebDriver"), program, arguments).await
     }
 
     /// Starts a program inside this session, without WebDriver; it ends with the value.

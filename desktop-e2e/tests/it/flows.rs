@@ -135,6 +135,8 @@ async fn without_a_keychain_there_is_no_enrollment() -> Result<()> {
     let (port, url) = webhook()?;
     let school_desk = desk(&stage, port).await?;
     let code = register(&console, SCHOOL, "school-1", &url).await?;
+    school_desk.until_said("This session has no keychain").await?;
+    school_desk.press("link", "Enroll").await?;
     school_desk.fill("Enrollment code or link", &code).await?;
     school_desk.press("button", "Continue").await?;
     school_desk.until_said("This machine has no keychain").await?;
@@ -239,7 +241,6 @@ async fn the_path_to_the_secret_by_keyboard_alone() -> Result<()> {
 /// Goes to a field by the tab key and types.
 async fn typed(app: &App, label: &str, text: &str) -> Result<()> {
     app.tab_to("textbox", label).await?;
-    app.key(Key::Control + "a").await?;
     app.key(text).await
 }
 
