@@ -52,6 +52,19 @@ test("diagnostics go to a file, and the versions are told", async () => {
   expect(host.made).toContainEqual({ method: "save_diagnostics", request: {} });
 });
 
+test("a reset that fails changes nothing and says why", async () => {
+  const { user, host } = openSchool("/settings");
+  host.refuse.set("reset_enrollment", refusal("keychain_locked", "the keychain is locked"));
+  const reset = await screen.findByRole("button", { name: "Reset the enrollment…" });
+  await waitFor(() => expect(reset).toBeEnabled());
+  await user.click(reset);
+  const dialog = await screen.findByRole("dialog");
+  await user.type(within(dialog).getByLabelText("Type Lindenhof Grundschule to confirm"), "Lindenhof Grundschule");
+  await user.click(within(dialog).getByRole("button", { name: "Reset" }));
+  expect(await screen.findByRole("alert")).toHaveTextContent("the keychain is locked");
+  expect(screen.getByRole("heading", { name: "Settings" })).toBeVisible();
+});
+
 test("a reset asks for the school's name and leads to Enroll", async () => {
   const { user, host } = openSchool("/settings");
   const reset = await screen.findByRole("button", { name: "Reset the enrollment…" });
@@ -65,19 +78,6 @@ test("a reset asks for the school's name and leads to Enroll", async () => {
   await user.click(verb);
   expect(await screen.findByLabelText("Enrollment code or link")).toBeVisible();
   expect(host.made).toContainEqual({ method: "reset_enrollment", request: {} });
-});
-
-test("a reset that fails changes nothing and says why", async () => {
-  const { user, host } = openSchool("/settings");
-  host.refuse.set("reset_enrollment", refusal("keychain_locked", "the keychain is locked"));
-  const reset = await screen.findByRole("button", { name: "Reset the enrollment…" });
-  await waitFor(() => expect(reset).toBeEnabled());
-  await user.click(reset);
-  const dialog = await screen.findByRole("dialog");
-  await user.type(within(dialog).getByLabelText("Type Lindenhof Grundschule to confirm"), "Lindenhof Grundschule");
-  await user.click(within(dialog).getByRole("button", { name: "Reset" }));
-  expect(await screen.findByRole("alert")).toHaveTextContent("the keychain is locked");
-  expect(screen.getByRole("heading", { name: "Settings" })).toBeVisible();
 });
 
 test("a receiver beside this program is reset where it runs", async () => {
