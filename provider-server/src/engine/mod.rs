@@ -6,6 +6,7 @@ pub mod dial;
 pub mod egress;
 pub mod lane;
 pub mod message;
+pub mod pace;
 pub mod run;
 pub mod scheduler;
 pub mod sign;
