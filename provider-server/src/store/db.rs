@@ -1,16 +1,16 @@
-//! The one file that knows sqlx: connections, values, rows, and the few helpers that keep hot statements few and large.
+//! Connections, values, rows, and the few helpers that keep hot statements few and large.
 
-use std::{collections::HashMap, path::Path, sync::Arc, time::Duration};
+mod sqlite;
+
+use std::{collections::HashMap, path::Path, sync::Arc};
 
 use sqlx::{
-    AssertSqlSafe, Column as _, Connection as _, Row as _, Sqlite, SqlitePool, TypeInfo as _, ValueRef as _,
-    pool::PoolConnection,
-    sqlite::{
-        SqliteArguments, SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow, SqliteSynchronous,
-    },
+    Connection as _, SqliteConnection,
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
 };
 
 use super::StoreError;
+use sqlite::{Pool, Sqlite, Use};
 
 /// Rows per statement of a multi-row insert or list: a few fixed sizes, so that the statement cache holds.
 const BATCH_SIZES: [usize; 5] = [256, 64, 16, 4, 1];
@@ -148,34 +148,24 @@ impl Row {
 
 /// A connection. All SQL of `store/` goes through its methods.
 pub struct Conn {
-    inner: PoolConnection<Sqlite>,
+    inner: Sqlite,
     /// Texts of multi-row statements, by their head and size.
     texts: HashMap<(&'static str, usize), Arc<str>>,
 }
 
 impl Conn {
-    fn new(inner: PoolConnection<Sqlite>) -> Self {
+    fn new(inner: Sqlite) -> Self {
         Self { inner, texts: HashMap::new() }
     }
 
     /// Runs a statement; answers the rows affected.
     pub async fn execute(&mut self, sql: &'static str, values: Vec<Value>) -> Result<u64, StoreError> {
-        self.run(sql.into(), values).await
-    }
-
-    async fn run(&mut self, sql: Arc<str>, values: Vec<Value>) -> Result<u64, StoreError> {
-        let query = sqlx::query_with(AssertSqlSafe(sql), arguments(values)?);
-        Ok(query.execute(&mut *self.inner).await?.rows_affected())
+        self.inner.run(sql.into(), values).await
     }
 
     /// Runs a query; answers all of its rows. Callers bound them by LIMIT or by their list.
     pub async fn query(&mut self, sql: &str, values: Vec<Value>) -> Result<Vec<Row>, StoreError> {
-        self.fetch(sql.into(), values).await
-    }
-
-    async fn fetch(&mut self, sql: Arc<str>, values: Vec<Value>) -> Result<Vec<Row>, StoreError> {
-        let query = sqlx::query_with(AssertSqlSafe(sql), arguments(values)?);
-        query.fetch_all(&mut *self.inner).await?.iter().map(read_row).collect()
+        self.inner.fetch(sql.into(), values).await
     }
 
     /// Runs a query that answers at most one row.
@@ -196,7 +186,7 @@ impl Conn {
         let mut rest = values.into_iter();
         while rest.len() > 0 {
             let (text, part) = self.many(head, tail, columns, &mut rest);
-            affected += self.run(text, part).await?;
+            affected += self.inner.run(text, part).await?;
         }
         Ok(affected)
     }
@@ -213,7 +203,7 @@ impl Conn {
         let mut rest = values.into_iter();
         while rest.len() > 0 {
             let (text, part) = self.many(head, tail, columns, &mut rest);
-            rows.extend(self.fetch(text, part).await?);
+            rows.extend(self.inner.fetch(text, part).await?);
         }
         Ok(rows)
     }
@@ -253,7 +243,7 @@ impl Conn {
                 .or_insert_with(|| shifted(sql, size).replace("{list}", &anonymous(size)).into());
             let text = text.clone();
             let values = rest.by_ref().take(size).chain(fixed.iter().cloned()).collect();
-            rows.extend(self.fetch(text, values).await?);
+            rows.extend(self.inner.fetch(text, values).await?);
         }
         Ok(rows)
     }
@@ -284,47 +274,11 @@ fn shifted(sql: &str, by: usize) -> String {
     })
 }
 
-fn arguments(values: Vec<Value>) -> Result<SqliteArguments, StoreError> {
-    use sqlx::Arguments as _;
-    let mut arguments = SqliteArguments::default();
-    arguments.reserve(values.len(), 0);
-    for value in values {
-        match value {
-            Value::Null => arguments.add(None::<i64>),
-            Value::Int(int) => arguments.add(int),
-            Value::Text(text) => arguments.add(text),
-            Value::Static(text) => arguments.add(text),
-            Value::Bytes(bytes) => arguments.add(bytes),
-        }
-        .map_err(|_| StoreError::Corrupt("a value cannot be bound"))?;
-    }
-    Ok(arguments)
-}
-
-fn read_row(row: &SqliteRow) -> Result<Row, StoreError> {
-    let mut values = Vec::with_capacity(row.columns().len());
-    for column in row.columns() {
-        let raw = row.try_get_raw(column.ordinal())?;
-        let value = if raw.is_null() {
-            Value::Null
-        } else {
-            match raw.type_info().name() {
-                "INTEGER" => Value::Int(row.try_get_unchecked(column.ordinal())?),
-                "TEXT" => Value::Text(row.try_get_unchecked(column.ordinal())?),
-                "BLOB" => Value::Bytes(row.try_get_unchecked(column.ordinal())?),
-                _ => return Err(StoreError::Corrupt("a column holds an unknown kind of value")),
-            }
-        };
-        values.push(value);
-    }
-    Ok(Row(values))
-}
-
 /// A database: one connection that writes, a few that read beside it.
 #[derive(Clone)]
 pub struct Database {
-    writer: SqlitePool,
-    readers: SqlitePool,
+    writer: Arc<Pool>,
+    readers: Arc<Pool>,
 }
 
 impl Database {
@@ -334,38 +288,22 @@ impl Database {
             .filename(path)
             .create_if_missing(true)
             .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SqliteSynchronous::Full)
-            .busy_timeout(Duration::from_secs(10))
-            .statement_cache_capacity(512)
-            .pragma("secure_delete", "ON")
-            .pragma("wal_autocheckpoint", "4000")
-            .pragma("cache_size", "-32768")
-            .pragma("temp_store", "MEMORY");
-        let writer = SqlitePoolOptions::new()
-            .min_connections(1)
-            .max_connections(1)
-            .idle_timeout(None)
-            .max_lifetime(None)
-            .test_before_acquire(false)
-            .connect_with(options.clone())
-            .await?;
-        check_version(&writer).await?;
-        migrate(&writer).await?;
-        let readers = SqlitePoolOptions::new()
-            .max_connections(READERS)
-            .test_before_acquire(false)
-            .connect_with(options.pragma("query_only", "ON").create_if_missing(false))
-            .await?;
-        Ok(Self { writer, readers })
+            .synchronous(SqliteSynchronous::Full);
+        let mut conn = SqliteConnection::connect_with(&options).await?;
+        check_version(&mut conn).await?;
+        migrate(&mut conn).await?;
+        conn.close().await?;
+        let readers = Pool::new(path.to_owned(), Use::Read, READERS);
+        Ok(Self { writer: Pool::new(path.to_owned(), Use::Write, 1), readers })
     }
 
     /// A connection to read with; waits where all are in use.
     pub async fn reader(&self) -> Result<Conn, StoreError> {
-        Ok(Conn::new(self.readers.acquire().await?))
+        Ok(Conn::new(self.readers.take().await?))
     }
 
     pub(super) async fn writer(&self) -> Result<Conn, StoreError> {
-        Ok(Conn::new(self.writer.acquire().await?))
+        Ok(Conn::new(self.writer.take().await?))
     }
 
     /// Closes all connections; the log is folded into the database file. The writer must have ended.
@@ -413,13 +351,13 @@ impl Conn {
 
     /// Whether the connection still answers.
     pub async fn ping(&mut self) -> Result<(), StoreError> {
-        Ok(self.inner.ping().await?)
+        self.query("SELECT 1", vec![]).await.map(drop)
     }
 }
 
-async fn migrate(pool: &SqlitePool) -> Result<(), StoreError> {
+async fn migrate(conn: &mut SqliteConnection) -> Result<(), StoreError> {
     static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("./migrations");
-    MIGRATIONS.run(pool).await.map_err(|error| match error {
+    MIGRATIONS.run(conn).await.map_err(|error| match error {
         sqlx::migrate::MigrateError::VersionMissing(version) => StoreError::Newer(version),
         sqlx::migrate::MigrateError::VersionMismatch(version) => StoreError::Newer(version),
         sqlx::migrate::MigrateError::Execute(error) => StoreError::from(error),
@@ -427,8 +365,8 @@ async fn migrate(pool: &SqlitePool) -> Result<(), StoreError> {
     })
 }
 
-async fn check_version(pool: &SqlitePool) -> Result<(), StoreError> {
-    let text: String = sqlx::query_scalar("SELECT sqlite_version()").fetch_one(pool).await?;
+async fn check_version(conn: &mut SqliteConnection) -> Result<(), StoreError> {
+    let text: String = sqlx::query_scalar("SELECT sqlite_version()").fetch_one(conn).await?;
     let mut parts = text.split('.').map(|part| part.parse::<u32>().unwrap_or(0));
     let mut next = || parts.next().unwrap_or(0);
     let version = next() * 1_000_000 + next() * 1_000 + next();

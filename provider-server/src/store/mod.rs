@@ -31,8 +31,13 @@ pub mod sync;
 pub mod tokens;
 mod writer;
 
-use std::{path::Path, sync::Arc};
+use std::{
+    collections::HashMap,
+    path::Path,
+    sync::{Arc, Mutex},
+};
 
+use rollcall_proto::id::DistrictId;
 use tokio::sync::{Notify, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
@@ -84,17 +89,23 @@ impl From<sqlx::Error> for StoreError {
             sqlx::Error::PoolClosed => Self::Stopping,
             sqlx::Error::Database(database) => {
                 let code = database.code().and_then(|code| code.parse::<i32>().ok()).unwrap_or(0);
-                // SQLite's primary result codes: the low byte of an extended one.
-                match code & 0xFF {
-                    13 => Self::DiskFull,
-                    10 => Self::Io,
-                    11 | 26 => Self::Corrupt("SQLite says that the file is malformed"),
-                    // The text names tables and constraints, never values.
-                    _ => Self::Database(database.message().to_owned()),
-                }
+                Self::from_sqlite(code, database.message())
             }
             sqlx::Error::PoolTimedOut => Self::Database("no connection became free".into()),
             other => Self::Database(other.to_string()),
+        }
+    }
+}
+
+impl StoreError {
+    /// By SQLite's result code. The words name tables and constraints, never values.
+    fn from_sqlite(code: i32, words: &str) -> Self {
+        // The low byte of an extended code is the primary one.
+        match code & 0xFF {
+            13 => Self::DiskFull,
+            10 => Self::Io,
+            11 | 26 => Self::Corrupt("SQLite says that the file is malformed"),
+            _ => Self::Database(words.to_owned()),
         }
     }
 }
@@ -115,6 +126,8 @@ pub struct Shared {
     pub entropy: Entropy,
     /// Data keys that were unwrapped already.
     pub keys: keys::KeyCache,
+    /// Districts by what named them: see [`scope::known_district`].
+    districts: Mutex<HashMap<String, DistrictId>>,
     /// Grows when attempts were recorded: wakes live tails.
     log_wake: watch::Sender<u64>,
     /// Wakes the sync worker when a connection changed.
@@ -137,13 +150,14 @@ impl Store {
             clock,
             entropy,
             keys: keys::KeyCache::new(keyring),
+            districts: Mutex::default(),
             log_wake: watch::Sender::new(0),
             sync_wake: Notify::new(),
             closing: CancellationToken::new(),
             fatal: watch::Sender::new(false),
         });
         let (committed, engine) = mpsc::unbounded_channel();
-        let writer = writer::start(database.writer().await?, shared.clone(), committed);
+        let writer = writer::start(database.writer().await?, shared.clone(), committed)?;
         let store = Self { database, writer, shared };
         store.act(|tx| Box::pin(async move { keys::check(tx).await })).await?;
         Ok((store, engine))
@@ -157,6 +171,19 @@ impl Store {
         F: for<'t> FnOnce(&'t mut Tx<'_>) -> Act<'t, T> + Send + 'static,
     {
         writer::act(&self.writer, act).await
+    }
+
+    /// The same for whoever does not wait here: `finish` is told in the writer's thread and must be short.
+    async fn post<T, F>(
+        &self,
+        act: F,
+        finish: impl FnOnce(Result<T, StoreError>) + Send + 'static,
+    ) -> Result<(), StoreError>
+    where
+        T: Send + 'static,
+        F: for<'t> FnOnce(&'t mut Tx<'_>) -> Act<'t, T> + Send + 'static,
+    {
+        writer::post(&self.writer, act, finish).await
     }
 
     /// A connection to read with.

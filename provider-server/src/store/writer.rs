@@ -3,7 +3,10 @@
 
 use std::{future::Future, pin::Pin, sync::Arc};
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::{
+    runtime::Handle,
+    sync::{mpsc, oneshot},
+};
 
 use super::{Shared, StoreError, db::Conn};
 use crate::model::delivery::NewDelivery;
@@ -56,23 +59,37 @@ where
     F: for<'t> FnOnce(&'t mut Tx<'_>) -> Act<'t, T> + Send + 'static,
 {
     let (reply, answer) = oneshot::channel();
+    // A caller that went away does not undo what it asked.
+    post(writer, act, |result| drop(reply.send(result))).await?;
+    answer.await.map_err(|_| StoreError::Stopping)?
+}
+
+/// The same for whoever does not wait here: `finish` is told, in the writer's thread, once the act is durable or failed.
+/// It is dropped untold where the writer has ended.
+pub(super) async fn post<T, F>(
+    writer: &mpsc::Sender<Job>,
+    act: F,
+    finish: impl FnOnce(Result<T, StoreError>) + Send + 'static,
+) -> Result<(), StoreError>
+where
+    T: Send + 'static,
+    F: for<'t> FnOnce(&'t mut Tx<'_>) -> Act<'t, T> + Send + 'static,
+{
     let job: Job = Box::new(move |tx| {
         Box::pin(async move {
             match run_in_savepoint(tx, act).await {
                 Ok(value) => Ok(Box::new(move |committed: Result<(), StoreError>| {
-                    // A caller that went away does not undo what it asked.
-                    let _ = reply.send(committed.map(|()| value));
+                    finish(committed.map(|()| value));
                 }) as Finish),
                 Err(error) => {
                     let fatal = error.clone_if_fatal();
-                    let _ = reply.send(Err(error));
+                    finish(Err(error));
                     fatal.map_or_else(|| Ok(Box::new(|_| ()) as Finish), Err)
                 }
             }
         })
     });
-    writer.send(job).await.map_err(|_| StoreError::Stopping)?;
-    answer.await.map_err(|_| StoreError::Stopping)?
+    writer.send(job).await.map_err(|_| StoreError::Stopping)
 }
 
 async fn run_in_savepoint<T, F>(tx: &mut Tx<'_>, act: F) -> Result<T, StoreError>
@@ -112,31 +129,41 @@ impl StoreError {
 }
 
 pub(super) fn start(
+    conn: Conn,
+    shared: Arc<Shared>,
+    engine: mpsc::UnboundedSender<Committed>,
+) -> Result<mpsc::Sender<Job>, StoreError> {
+    let (sender, jobs) = mpsc::channel::<Job>(QUEUE);
+    let runtime = Handle::current();
+    // The embedded database works in the thread that asks: this one, which serves nobody else.
+    let thread = std::thread::Builder::new().name("writer".into());
+    thread.spawn(move || runtime.block_on(write(conn, shared, engine, jobs))).map_err(|_| StoreError::Io)?;
+    Ok(sender)
+}
+
+async fn write(
     mut conn: Conn,
     shared: Arc<Shared>,
     engine: mpsc::UnboundedSender<Committed>,
-) -> mpsc::Sender<Job> {
-    let (sender, mut jobs) = mpsc::channel::<Job>(QUEUE);
-    tokio::spawn(async move {
-        let mut waiting = Vec::with_capacity(MAX_JOBS);
-        let mut last_ms = 0;
-        loop {
-            tokio::select! {
-                count = jobs.recv_many(&mut waiting, MAX_JOBS) => if count == 0 { break },
-                // Closing answers what waits already, and refuses the rest.
-                () = shared.closing.cancelled(), if !jobs.is_closed() => {
-                    jobs.close();
-                    continue;
-                }
-            }
-            // A clock that was set back must not make later changes look older.
-            last_ms = shared.clock.now_ms().max(last_ms);
-            if !commit_group(&mut conn, &shared, last_ms, &mut waiting, &engine).await {
-                break;
+    mut jobs: mpsc::Receiver<Job>,
+) {
+    let mut waiting = Vec::with_capacity(MAX_JOBS);
+    let mut last_ms = 0;
+    loop {
+        tokio::select! {
+            count = jobs.recv_many(&mut waiting, MAX_JOBS) => if count == 0 { break },
+            // Closing answers what waits already, and refuses the rest.
+            () = shared.closing.cancelled(), if !jobs.is_closed() => {
+                jobs.close();
+                continue;
             }
         }
-    });
-    sender
+        // A clock that was set back must not make later changes look older.
+        last_ms = shared.clock.now_ms().max(last_ms);
+        if !commit_group(&mut conn, &shared, last_ms, &mut waiting, &engine).await {
+            break;
+        }
+    }
 }
 
 /// Runs the waiting jobs in one transaction. Answers whether the writer may go on.

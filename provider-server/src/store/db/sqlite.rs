@@ -1,0 +1,225 @@
+//! The embedded database, spoken to directly. What writes runs its statements in the thread that asks, which is the
+//! writer's own: a statement costs no hand-over between threads. What reads may take a while, so that it runs beside the
+//! threads that serve.
+
+use std::{
+    path::PathBuf,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use rusqlite::{CachedStatement, Connection, types::ValueRef};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use super::{Row, Value};
+use crate::store::StoreError;
+
+const BUSY_LIMIT: Duration = Duration::from_secs(10);
+/// Pages of the log between two checkpoints, 16 MiB.
+const CHECKPOINT_PAGES: u32 = 4_000;
+const STATEMENTS: usize = 256;
+
+/// What the connections of a pool are for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Use {
+    /// The one that writes; its statements run in the thread that asks.
+    Write,
+    /// One of those that read beside it.
+    Read,
+}
+
+impl Use {
+    /// Cached pages of each connection, KiB. The system caches the file once more, for all of them.
+    fn cache_kib(self) -> u32 {
+        match self {
+            Self::Write => 16_384,
+            Self::Read => 2_048,
+        }
+    }
+
+    fn statements(self) -> usize {
+        match self {
+            Self::Write => STATEMENTS,
+            Self::Read => STATEMENTS / 8,
+        }
+    }
+}
+
+/// Connections of one use.
+pub struct Pool {
+    path: PathBuf,
+    purpose: Use,
+    size: u32,
+    idle: Mutex<Vec<Connection>>,
+    places: Arc<Semaphore>,
+}
+
+impl Pool {
+    /// At most so many connections, each opened when it is first needed.
+    pub fn new(path: PathBuf, purpose: Use, size: u32) -> Arc<Self> {
+        let places = Arc::new(Semaphore::new(size as usize));
+        Arc::new(Self { path, purpose, size, idle: Mutex::default(), places })
+    }
+
+    /// A connection; waits where all are in use.
+    pub async fn take(self: &Arc<Self>) -> Result<Sqlite, StoreError> {
+        let place = self.places.clone().acquire_owned().await.map_err(|_| StoreError::Stopping)?;
+        let idle = self.idle().pop();
+        let conn = match idle {
+            Some(conn) => conn,
+            None => {
+                let pool = self.clone();
+                off_thread(move || pool.open()).await?
+            }
+        };
+        Ok(Sqlite { conn: Some(conn), pool: self.clone(), _place: place })
+    }
+
+    /// Waits until every connection came back, and closes them.
+    pub async fn close(&self) {
+        let all = self.places.acquire_many(self.size).await;
+        self.places.close();
+        drop(all);
+        self.idle().clear();
+    }
+
+    fn open(&self) -> Result<Connection, StoreError> {
+        let conn = Connection::open(&self.path)?;
+        conn.busy_timeout(BUSY_LIMIT)?;
+        conn.set_prepared_statement_cache_capacity(self.purpose.statements());
+        conn.pragma_update(None, "journal_mode", "WAL")?;
+        conn.pragma_update(None, "synchronous", "FULL")?;
+        conn.pragma_update(None, "secure_delete", "ON")?;
+        conn.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
+        conn.pragma_update(None, "cache_size", -i64::from(self.purpose.cache_kib()))?;
+        conn.pragma_update(None, "temp_store", "MEMORY")?;
+        if self.purpose == Use::Read {
+            conn.pragma_update(None, "query_only", "ON")?;
+        }
+        Ok(conn)
+    }
+
+    fn idle(&self) -> std::sync::MutexGuard<'_, Vec<Connection>> {
+        self.idle.lock().expect("no holder of this lock panics")
+    }
+}
+
+/// A connection that is in use.
+pub struct Sqlite {
+    /// Away while a statement runs beside: a caller that goes away leaves it to be closed.
+    conn: Option<Connection>,
+    pool: Arc<Pool>,
+    _place: OwnedSemaphorePermit,
+}
+
+impl Drop for Sqlite {
+    fn drop(&mut self) {
+        // One that is inside a transaction is closed, which ends that.
+        if let Some(conn) = self.conn.take().filter(Connection::is_autocommit) {
+            self.pool.idle().push(conn);
+        }
+    }
+}
+
+impl Sqlite {
+    /// Runs a statement; answers the rows affected.
+    pub async fn run(&mut self, sql: Arc<str>, values: Vec<Value>) -> Result<u64, StoreError> {
+        self.with(move |conn| run(conn, &sql, &values)).await
+    }
+
+    /// Runs a query; answers all of its rows.
+    pub async fn fetch(&mut self, sql: Arc<str>, values: Vec<Value>) -> Result<Vec<Row>, StoreError> {
+        self.with(move |conn| fetch(conn, &sql, &values)).await
+    }
+
+    async fn with<T: Send + 'static>(
+        &mut self,
+        act: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let conn = self.conn.take().ok_or(StoreError::Stopping)?;
+        if self.pool.purpose == Use::Write {
+            let done = act(&conn);
+            self.conn = Some(conn);
+            return done;
+        }
+        let (conn, done) = off_thread(move || {
+            let done = act(&conn);
+            Ok((conn, done))
+        })
+        .await?;
+        self.conn = Some(conn);
+        done
+    }
+}
+
+async fn off_thread<T: Send + 'static>(
+    act: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
+) -> Result<T, StoreError> {
+    // It does not run where the runtime ends.
+    tokio::task::spawn_blocking(act).await.unwrap_or(Err(StoreError::Stopping))
+}
+
+fn run(conn: &Connection, sql: &str, values: &[Value]) -> Result<u64, StoreError> {
+    let mut statement = conn.prepare_cached(sql)?;
+    bind(&mut statement, values)?;
+    let mut rows = statement.raw_query();
+    while rows.next()?.is_some() {}
+    Ok(conn.changes())
+}
+
+fn fetch(conn: &Connection, sql: &str, values: &[Value]) -> Result<Vec<Row>, StoreError> {
+    let mut statement = conn.prepare_cached(sql)?;
+    bind(&mut statement, values)?;
+    let columns = statement.column_count();
+    let mut rows = statement.raw_query();
+    let mut read = Vec::new();
+    while let Some(row) = rows.next()? {
+        let column = |index| match row.get_ref(index)? {
+            ValueRef::Null => Ok(Value::Null),
+            ValueRef::Integer(int) => Ok(Value::Int(int)),
+            ValueRef::Text(text) => match std::str::from_utf8(text) {
+                Ok(text) => Ok(Value::Text(text.to_owned())),
+                Err(_) => Err(StoreError::Corrupt("a text is not UTF-8")),
+            },
+            ValueRef::Blob(bytes) => Ok(Value::Bytes(bytes.to_vec())),
+            ValueRef::Real(_) => Err(StoreError::Corrupt("a column holds an unknown kind of value")),
+        };
+        read.push(Row((0..columns).map(column).collect::<Result<_, StoreError>>()?));
+    }
+    Ok(read)
+}
+
+/// Binds by number: `$n` takes the nth value, wherever it stands; those without a name take the first values in order.
+fn bind(statement: &mut CachedStatement<'_>, values: &[Value]) -> Result<(), StoreError> {
+    const MISSING: StoreError = StoreError::Corrupt("a statement has more parameters than values");
+    let mut anonymous = 0;
+    for place in 1..=statement.parameter_count() {
+        let number = match statement.parameter_name(place) {
+            Some(name) => name[1..].parse().map_err(|_| MISSING)?,
+            None => {
+                anonymous += 1;
+                anonymous
+            }
+        };
+        match values.get(usize::wrapping_sub(number, 1)).ok_or(MISSING)? {
+            Value::Null => statement.raw_bind_parameter(place, rusqlite::types::Null),
+            Value::Int(int) => statement.raw_bind_parameter(place, int),
+            Value::Text(text) => statement.raw_bind_parameter(place, text.as_str()),
+            Value::Static(text) => statement.raw_bind_parameter(place, text),
+            Value::Bytes(bytes) => statement.raw_bind_parameter(place, bytes.as_slice()),
+        }?;
+    }
+    Ok(())
+}
+
+impl From<rusqlite::Error> for StoreError {
+    fn from(error: rusqlite::Error) -> Self {
+        match error {
+            // The text names tables and constraints, never values.
+            rusqlite::Error::SqliteFailure(failure, text) => {
+                Self::from_sqlite(failure.extended_code, text.as_deref().unwrap_or("no words"))
+            }
+            other => Self::Database(other.to_string()),
+        }
+    }
+}
