@@ -25,7 +25,7 @@ use crate::{
     ops,
     passwords::Passwords,
     serving::{self, Stop},
-    store::{Committed, Store, changes::ChangeQueue, staff},
+    store::{Committed, DatabaseUrl, Store, changes::ChangeQueue, staff},
     tls,
     workers::{self, Workers},
 };
@@ -64,15 +64,22 @@ pub struct Opened {
 /// Takes the lock, reads the keys and opens the store. `create` is for the server; offline commands want one that
 /// exists.
 pub async fn open(config: &Config, create: bool, clock: Arc<dyn Clock>, entropy: Entropy) -> Result<Opened, Failure> {
-    let exists = std::fs::metadata(&config.database).is_ok_and(|file| file.len() > 0);
-    if !exists && !create {
-        return Err(Failure::config(format!("there is no database at {}", config.database.display())));
-    }
+    let (exists, locked) = match &config.database {
+        DatabaseUrl::Sqlite(file) => {
+            let exists = std::fs::metadata(file).is_ok_and(|file| file.len() > 0);
+            if !exists && !create {
+                return Err(Failure::config(format!("there is no database at {}", file.display())));
+            }
+            if let Some(folder) = file.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+                data_dir::create(folder)?;
+            }
+            (exists, file.clone())
+        }
+        // The database is for all servers; the folder is this one's alone.
+        DatabaseUrl::Postgres(_) => (false, config.data_dir.join("server")),
+    };
     data_dir::create(&config.data_dir)?;
-    if let Some(folder) = config.database.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-        data_dir::create(folder)?;
-    }
-    let lock = data_dir::lock(&config.database)?;
+    let lock = data_dir::lock(&locked)?;
     let keyring = key_file::load(&config.key_source, exists, clock.now_ms(), &entropy)?;
     let (store, committed) = Store::open(&config.database, keyring, clock, entropy).await?;
     Ok(Opened { store, committed, lock })

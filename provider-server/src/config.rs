@@ -13,7 +13,7 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use crate::exit::Failure;
+use crate::{exit::Failure, store::DatabaseUrl};
 
 /// The port of gRPC.
 const PORT: u16 = 7443;
@@ -37,7 +37,7 @@ pub struct Written {
     /// What enrollment codes name as this server's address [default: the address that is listened on]
     #[arg(long, value_name = "HOST:PORT")]
     pub public_address: Option<String>,
-    /// sqlite:PATH [default: a file in the data folder]
+    /// sqlite:PATH or postgres://USER:PASSWORD@HOST:PORT/NAME [default: a file in the data folder]
     #[arg(long, value_name = "URL")]
     pub database_url: Option<String>,
     /// File of key-encryption keys, lines `id base64`, mode 0600 [default: a file in the data folder]
@@ -74,8 +74,8 @@ pub struct Config {
     pub ops_listen: SocketAddr,
     /// `host:port` that codes name, where set.
     pub public_address: Option<String>,
-    /// The SQLite file.
-    pub database: PathBuf,
+    /// The database.
+    pub database: DatabaseUrl,
     /// The key-encryption keys.
     pub key_source: KeySource,
     /// Networks that the egress policy opens.
@@ -127,11 +127,14 @@ impl Config {
         let url = pick(flags.database_url, "database_url", file.database_url);
         let url = url.or_else(|| from_environment("DATABASE_URL").map(|value| ("DATABASE_URL".to_owned(), value)));
         let database = match url {
-            Some((source, url)) => database_path(&source, &url)?,
-            None => data_dir.join("rollcall.db"),
+            // The value may hold a password: it is not repeated.
+            Some((source, url)) => DatabaseUrl::parse(&url).ok_or_else(|| {
+                Failure::config(format!("{source}: expected sqlite:PATH or postgres://USER:PASSWORD@HOST:PORT/NAME"))
+            })?,
+            None => DatabaseUrl::Sqlite(data_dir.join("rollcall.db")),
         };
         let key_file = pick(text(flags.key_file), "key_file", text(file.key_file));
-        let key_source = key_source(key_file.map(|(_, path)| path.into()), &data_dir, environment)?;
+        let key_source = key_source(key_file.map(|(_, path)| path.into()), &data_dir, &database, environment)?;
         let networks = if !flags.allow_network.is_empty() {
             flags.allow_network
         } else if let Some(list) = from_environment("ROLLCALL_ALLOW_NETWORK") {
@@ -163,7 +166,7 @@ impl Config {
             listen: self.listen.to_string(),
             ops_listen: self.ops_listen.to_string(),
             public_address: self.public_address.clone().unwrap_or_default(),
-            database_url: format!("sqlite:{}", self.database.display()),
+            database_url: self.database.shown(),
             key_file,
             allow_network: self.allow_networks.iter().map(ToString::to_string).collect(),
         }
@@ -211,17 +214,12 @@ fn network(text: &str) -> Result<IpNet, Failure> {
     parsed.map_err(|_| Failure::config(format!("allow_network: `{text}` is not a network like 10.0.0.0/8")))
 }
 
-fn database_path(source: &str, url: &str) -> Result<PathBuf, Failure> {
-    if url.starts_with("postgres:") || url.starts_with("postgresql:") {
-        return Err(Failure::config(format!("{source}: PostgreSQL comes in a later version; use sqlite:PATH")));
-    }
-    let path = url.strip_prefix("sqlite:").map(|rest| rest.strip_prefix("//").unwrap_or(rest));
-    let path = path.and_then(|path| path.split('?').next()).filter(|path| !path.is_empty() && *path != ":memory:");
-    // The value may hold a password: it is not repeated.
-    path.map(PathBuf::from).ok_or_else(|| Failure::config(format!("{source}: expected sqlite:PATH")))
-}
-
-fn key_source(set: Option<PathBuf>, data_dir: &Path, environment: &Environment) -> Result<KeySource, Failure> {
+fn key_source(
+    set: Option<PathBuf>,
+    data_dir: &Path,
+    database: &DatabaseUrl,
+    environment: &Environment,
+) -> Result<KeySource, Failure> {
     if let Some(path) = set {
         return Ok(KeySource::File { path, may_generate: false });
     }
@@ -237,7 +235,8 @@ fn key_source(set: Option<PathBuf>, data_dir: &Path, environment: &Environment) 
         let bytes: [u8; 32] = bytes.as_slice().try_into().map_err(|_| wrong())?;
         return Ok(KeySource::Environment(Zeroizing::new(bytes)));
     }
-    Ok(KeySource::File { path: data_dir.join("keys"), may_generate: true })
+    // Several servers share a PostgreSQL, and one of them must not make up the key of all.
+    Ok(KeySource::File { path: data_dir.join("keys"), may_generate: database.file().is_some() })
 }
 
 fn default_data_dir(environment: &Environment) -> Result<PathBuf, Failure> {
@@ -273,7 +272,7 @@ mod tests {
         assert_eq!(config.listen.port(), 3);
         assert_eq!(config.ops_listen.port(), 12);
         assert_eq!(config.public_address.as_deref(), Some("file:1"));
-        assert_eq!(config.database, Path::new("/home/u/.local/share/rollcall-provider/rollcall.db"));
+        assert_eq!(config.database.shown(), "sqlite:/home/u/.local/share/rollcall-provider/rollcall.db");
     }
 
     #[test]
@@ -289,7 +288,11 @@ mod tests {
         named("allow_network = ['10.0.0.0/99']", &[], "allow_network");
         named("ops_listen = '0.0.0.0:7480'", &[], "ops_listen");
         named("public_address = 'nowhere'", &[], "public_address");
-        named("", &[("DATABASE_URL", "postgres://u:hunter2@db/rollcall")], "PostgreSQL comes in a later version");
+        named(
+            "",
+            &[("DATABASE_URL", "mysql://u:hunter2@db/rollcall")],
+            "DATABASE_URL: expected sqlite:PATH or postgres",
+        );
         named("", &[("WEBHOOK_ENCRYPTION_KEY", "short")], "WEBHOOK_ENCRYPTION_KEY");
     }
 
@@ -297,8 +300,16 @@ mod tests {
     fn the_old_names_and_plain_addresses_are_understood() {
         let pairs = [("DATABASE_URL", "sqlite:///var/lib/r.db?mode=rwc")];
         let config = load("allow_network = ['127.0.0.1', '::1/128']", &pairs, Written::default()).expect("valid");
-        assert_eq!(config.database, Path::new("/var/lib/r.db"));
+        assert_eq!(config.database.shown(), "sqlite:/var/lib/r.db");
         assert_eq!(config.allow_networks[0].to_string(), "127.0.0.1/32");
         assert!(!serde_json::to_string(&config.shown()).expect("shown").contains("secret"));
+    }
+
+    #[test]
+    fn postgresql_has_no_key_made_up_and_its_password_is_not_shown() {
+        let pairs = [("DATABASE_URL", "postgres://rollcall:hunter2@db/rollcall")];
+        let config = load("", &pairs, Written::default()).expect("valid");
+        assert_eq!(config.shown().database_url, "postgres://rollcall@db/rollcall");
+        assert!(matches!(config.key_source, KeySource::File { may_generate: false, .. }));
     }
 }

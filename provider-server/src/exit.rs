@@ -17,6 +17,8 @@ pub struct Failure {
 pub const CHECK_FAILED: u8 = 1;
 /// Bad data, for example a damaged database.
 pub const DATA: u8 = 65;
+/// The database does not answer.
+pub const UNREACHABLE: u8 = 69;
 /// A fault of ours, or of the disk.
 pub const INTERNAL: u8 = 70;
 /// Another process holds the lock.
@@ -56,10 +58,13 @@ impl From<StoreError> for Failure {
             StoreError::Sealed(SealError::UnknownKey(_) | SealError::Altered) => CONFIG,
             StoreError::Sealed(SealError::Format) => DATA,
             StoreError::Refused(_) => CHECK_FAILED,
+            StoreError::Unfit(_) => CONFIG,
+            StoreError::Unreachable => UNREACHABLE,
             StoreError::DiskFull
             | StoreError::Io
             | StoreError::Migration(_)
             | StoreError::Stopping
+            | StoreError::Conflict
             | StoreError::Database(_) => INTERNAL,
         };
         let message = match error {

@@ -30,11 +30,16 @@ pub fn load(source: &KeySource, database_exists: bool, now_ms: i64, entropy: &En
                 return Ok(Keyring::new(read(path)?));
             }
             if database_exists || !may_generate {
-                let why = if database_exists { ", but a database does" } else { "" };
-                return Err(Failure::config(format!(
-                    "the key file {} does not exist{why}: restore it from the backup of the keys",
-                    path.display()
-                )));
+                let path = path.display();
+                let words = if database_exists {
+                    format!("the key file {path} does not exist, but a database does: restore it from its backup")
+                } else {
+                    format!(
+                        "the key file {path} does not exist: restore it from its backup or, for a new database, make \
+                         one with `(umask 077; openssl rand -base64 32 > {path})` and give all servers the same"
+                    )
+                };
+                return Err(Failure::config(words));
             }
             let key = SealingKey::generate(now_ms, entropy);
             write(path, std::slice::from_ref(&key))?;
@@ -43,7 +48,7 @@ pub fn load(source: &KeySource, database_exists: bool, now_ms: i64, entropy: &En
     }
 }
 
-/// The key of `WEBHOOK_ENCRYPTION_KEY`; its id follows from its bytes.
+/// A key without a name, as in `WEBHOOK_ENCRYPTION_KEY`; its id follows from its bytes.
 fn environment_key(bytes: &Zeroizing<[u8; 32]>) -> SealingKey {
     let digest = Sha256::new().chain_update(b"rollcall key id\0").chain_update(bytes.as_slice()).finalize();
     let id = KeyId::from_slice(&digest[..16]).expect("16 bytes make an id");
@@ -69,7 +74,12 @@ pub fn read(path: &Path) -> Result<Vec<SealingKey>, Failure> {
     if keys.is_empty() { Err(wrong("it holds no key")) } else { Ok(keys) }
 }
 
+/// `id base64`, or the base64 alone of a key that was made by hand.
 fn parse_line(line: &str) -> Option<SealingKey> {
+    if !line.contains(char::is_whitespace) {
+        let bytes = Zeroizing::new(STANDARD.decode(line).ok()?);
+        return Some(environment_key(&Zeroizing::new(bytes.as_slice().try_into().ok()?)));
+    }
     let (id, encoded) = line.split_once(char::is_whitespace)?;
     let bytes = Zeroizing::new(STANDARD.decode(encoded.trim()).ok()?);
     Some(SealingKey::new(id.parse().ok()?, Zeroizing::new(bytes.as_slice().try_into().ok()?)))
@@ -171,6 +181,12 @@ mod tests {
         let key = SealingKey::generate(1, &Entropy::seeded(1));
         write(&path, std::slice::from_ref(&key)).expect("written");
         let mut text = std::fs::read_to_string(&path).expect("read");
+        let by_hand = STANDARD.encode([5; 32]);
+        text.push_str(&format!("{by_hand}\n"));
+        write_private(&path, text.as_bytes()).expect("written");
+        let named = environment_key(&Zeroizing::new([5; 32]));
+        assert_eq!(read(&path).expect("read")[1].id(), named.id(), "the same key as in the environment");
+        let mut text = text.replace(&format!("{by_hand}\n"), "");
         text.push_str("key_nonsense AAAA\n");
         write_private(&path, text.as_bytes()).expect("written");
         let failure = read(&path).err().expect("refused");

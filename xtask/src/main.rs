@@ -5,6 +5,7 @@ mod admin;
 mod bench;
 mod build;
 mod demo;
+mod postgres;
 mod process;
 mod progress;
 mod provider;

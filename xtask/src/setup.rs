@@ -32,10 +32,19 @@ pub const NODE: Need = Need { program: "npm", package: "npm", why: "the consoles
 /// Installs what is missing; says so.
 pub fn ensure(needs: &[Need]) -> Result<()> {
     let missing: Vec<&Need> = needs.iter().filter(|need| find(need.program).is_none()).collect();
+    install_all(&missing)
+}
+
+/// Installs a package whose program is looked for elsewhere than in the PATH.
+pub fn install(program: &'static str, package: &'static str, why: &'static str) -> Result<()> {
+    install_all(&[&Need { program, package, why }])
+}
+
+fn install_all(missing: &[&Need]) -> Result<()> {
     if missing.is_empty() {
         return Ok(());
     }
-    for need in &missing {
+    for need in missing {
         eprintln!("missing: {} ({}); installing the package {}", need.program, need.why, need.package);
     }
     if find("apt-get").is_none() {

@@ -10,7 +10,7 @@
 //! | the role does not allow it | PERMISSION_DENIED |
 //! | no valid token | UNAUTHENTICATED |
 //! | too much, too large, too often, disk full | RESOURCE_EXHAUSTED |
-//! | the server stops | UNAVAILABLE |
+//! | the server stops, the database does not answer, two servers wrote the same at once | UNAVAILABLE |
 //! | a fault of ours | INTERNAL with a generic text; the cause goes to the log |
 
 use rollcall_proto::violations::{self, FieldViolation};
@@ -30,12 +30,13 @@ pub fn to_status(error: StoreError) -> Status {
     match error {
         StoreError::Refused(refusal) => refused(refusal),
         StoreError::DiskFull => Status::resource_exhausted(error.to_string()),
-        StoreError::Stopping => Status::unavailable(error.to_string()),
+        StoreError::Stopping | StoreError::Unreachable | StoreError::Conflict => Status::unavailable(error.to_string()),
         StoreError::Io
         | StoreError::Newer(_)
         | StoreError::Migration(_)
         | StoreError::Corrupt(_)
         | StoreError::Sealed(_)
+        | StoreError::Unfit(_)
         | StoreError::Database(_) => {
             tracing::error!(%error, "a request failed");
             Status::internal(FAULT)

@@ -246,5 +246,6 @@ impl Importer {
 
 /// Whether the same step may go well later.
 fn may_pass(error: &StoreError) -> bool {
-    matches!(error, StoreError::DiskFull | StoreError::Database(_))
+    use StoreError::{Conflict, Database, DiskFull, Unreachable};
+    matches!(error, DiskFull | Database(_) | Unreachable | Conflict)
 }

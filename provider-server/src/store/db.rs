@@ -1,22 +1,18 @@
-//! Connections, values, rows, and the few helpers that keep hot statements few and large.
+//! The one place that knows sqlx, and the two databases: connections, values, rows, and the few helpers that keep hot
+//! statements few and large. Everybody else writes one text for both; where they differ stands here and below.
 
+mod migrations;
+mod postgres;
 mod sqlite;
+mod texts;
+mod url;
 
-use std::{collections::HashMap, path::Path, sync::Arc};
-
-use sqlx::{
-    Connection as _, SqliteConnection,
-    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
-};
+use std::sync::Arc;
 
 use super::StoreError;
-use sqlite::{Pool, Sqlite, Use};
+use texts::{Dialect, Texts};
 
-/// Rows per statement of a multi-row insert or list: a few fixed sizes, so that the statement cache holds.
-const BATCH_SIZES: [usize; 5] = [256, 64, 16, 4, 1];
-const READERS: u32 = 4;
-/// The first SQLite without the WAL-reset corruption bug.
-const MIN_SQLITE: u32 = 3_051_003;
+pub use url::DatabaseUrl;
 
 /// A value to bind or that was read.
 #[derive(Clone, Debug, PartialEq)]
@@ -148,24 +144,46 @@ impl Row {
 
 /// A connection. All SQL of `store/` goes through its methods.
 pub struct Conn {
-    inner: Sqlite,
-    /// Texts of multi-row statements, by their head and size.
-    texts: HashMap<(&'static str, usize), Arc<str>>,
+    link: Link,
+    texts: Texts,
+}
+
+enum Link {
+    Sqlite(sqlite::Link),
+    Postgres(postgres::Link),
 }
 
 impl Conn {
-    fn new(inner: Sqlite) -> Self {
-        Self { inner, texts: HashMap::new() }
+    fn sqlite(link: sqlite::Link) -> Self {
+        Self { link: Link::Sqlite(link), texts: Texts::new(Dialect::Sqlite) }
+    }
+
+    fn postgres(link: postgres::Link) -> Self {
+        Self { link: Link::Postgres(link), texts: Texts::new(Dialect::Postgres) }
     }
 
     /// Runs a statement; answers the rows affected.
     pub async fn execute(&mut self, sql: &'static str, values: Vec<Value>) -> Result<u64, StoreError> {
-        self.inner.run(sql.into(), values).await
+        self.run(sql.into(), values).await
+    }
+
+    async fn run(&mut self, sql: Arc<str>, values: Vec<Value>) -> Result<u64, StoreError> {
+        match &mut self.link {
+            Link::Sqlite(link) => sqlite::execute(link, sql, values).await,
+            Link::Postgres(link) => postgres::execute(link, sql, values).await,
+        }
     }
 
     /// Runs a query; answers all of its rows. Callers bound them by LIMIT or by their list.
     pub async fn query(&mut self, sql: &str, values: Vec<Value>) -> Result<Vec<Row>, StoreError> {
-        self.inner.fetch(sql.into(), values).await
+        self.fetch(sql.into(), values).await
+    }
+
+    async fn fetch(&mut self, sql: Arc<str>, values: Vec<Value>) -> Result<Vec<Row>, StoreError> {
+        match &mut self.link {
+            Link::Sqlite(link) => sqlite::fetch(link, sql, values).await,
+            Link::Postgres(link) => postgres::fetch(link, sql, values).await,
+        }
     }
 
     /// Runs a query that answers at most one row.
@@ -185,8 +203,8 @@ impl Conn {
         let mut affected = 0;
         let mut rest = values.into_iter();
         while rest.len() > 0 {
-            let (text, part) = self.many(head, tail, columns, &mut rest);
-            affected += self.inner.run(text, part).await?;
+            let (text, part) = self.texts.many(head, tail, columns, &mut rest);
+            affected += self.run(text, part).await?;
         }
         Ok(affected)
     }
@@ -202,27 +220,10 @@ impl Conn {
         let mut rows = Vec::with_capacity(values.len() / columns);
         let mut rest = values.into_iter();
         while rest.len() > 0 {
-            let (text, part) = self.many(head, tail, columns, &mut rest);
-            rows.extend(self.inner.fetch(text, part).await?);
+            let (text, part) = self.texts.many(head, tail, columns, &mut rest);
+            rows.extend(self.fetch(text, part).await?);
         }
         Ok(rows)
-    }
-
-    fn many(
-        &mut self,
-        head: &'static str,
-        tail: &'static str,
-        columns: usize,
-        rest: &mut std::vec::IntoIter<Value>,
-    ) -> (Arc<str>, Vec<Value>) {
-        debug_assert_eq!(rest.len() % columns, 0, "whole rows");
-        let rows = batch_size(rest.len() / columns, columns);
-        debug_assert!(!head.contains('$') && !tail.contains('$'), "all parameters are the rows'");
-        let text = self.texts.entry((head, rows)).or_insert_with(|| {
-            let tuples = vec![anonymous(columns); rows];
-            format!("{head} VALUES {} {tail}", tuples.join(",")).into()
-        });
-        (text.clone(), rest.take(rows * columns).collect())
     }
 
     /// A query with a list: `{list}` in `sql` becomes the list's parameters, beside the `fixed` ones. The answers of all
@@ -236,142 +237,129 @@ impl Conn {
         let mut rows = Vec::with_capacity(list.len());
         let mut rest = list.into_iter();
         while rest.len() > 0 {
-            let size = batch_size(rest.len(), 1);
-            let text = self
-                .texts
-                .entry((sql, size))
-                .or_insert_with(|| shifted(sql, size).replace("{list}", &anonymous(size)).into());
-            let text = text.clone();
-            let values = rest.by_ref().take(size).chain(fixed.iter().cloned()).collect();
-            rows.extend(self.inner.fetch(text, values).await?);
+            let (text, values) = self.texts.list(sql, &fixed, &mut rest);
+            rows.extend(self.fetch(text, values).await?);
         }
         Ok(rows)
     }
-}
 
-fn batch_size(rows: usize, columns: usize) -> usize {
-    // 32,766 is SQLite's limit of parameters.
-    let fits = |size: &&usize| **size <= rows && **size * columns <= 32_000;
-    *BATCH_SIZES.iter().find(fits).unwrap_or(&1)
-}
-
-/// Parameters without names. SQLite looks through all names of a statement for each parameter that is bound: with
-/// `$1` to `$2560` that was three fifths of all time.
-fn anonymous(count: usize) -> String {
-    format!("({})", vec!["?"; count].join(","))
-}
-
-/// The same text with every `$n` as `$n+by`: anonymous parameters take the first values.
-fn shifted(sql: &str, by: usize) -> String {
-    let mut parts = sql.split('$');
-    let first = parts.next().unwrap_or_default().to_owned();
-    parts.fold(first, |done, part| {
-        let end = part.find(|c: char| !c.is_ascii_digit()).unwrap_or(part.len());
-        match part[..end].parse::<usize>() {
-            Ok(number) => format!("{done}${}{}", number + by, &part[end..]),
-            Err(_) => format!("{done}${part}"),
-        }
-    })
-}
-
-/// A database: one connection that writes, a few that read beside it.
-#[derive(Clone)]
-pub struct Database {
-    writer: Arc<Pool>,
-    readers: Arc<Pool>,
-}
-
-impl Database {
-    /// Opens the embedded database, creates it where it is missing, checks the library and migrates.
-    pub async fn open_sqlite(path: &Path) -> Result<Self, StoreError> {
-        let options = SqliteConnectOptions::new()
-            .filename(path)
-            .create_if_missing(true)
-            .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SqliteSynchronous::Full);
-        let mut conn = SqliteConnection::connect_with(&options).await?;
-        check_version(&mut conn).await?;
-        migrate(&mut conn).await?;
-        conn.close().await?;
-        let readers = Pool::new(path.to_owned(), Use::Read, READERS);
-        Ok(Self { writer: Pool::new(path.to_owned(), Use::Write, 1), readers })
-    }
-
-    /// A connection to read with; waits where all are in use.
-    pub async fn reader(&self) -> Result<Conn, StoreError> {
-        Ok(Conn::new(self.readers.take().await?))
-    }
-
-    pub(super) async fn writer(&self) -> Result<Conn, StoreError> {
-        Ok(Conn::new(self.writer.take().await?))
-    }
-
-    /// Closes all connections; the log is folded into the database file. The writer must have ended.
-    pub(super) async fn close(&self) {
-        self.readers.close().await;
-        self.writer.close().await;
-    }
-
-    /// Runs SQLite's own integrity check; answers its complaints, none where the file is sound.
-    pub async fn integrity_check(&self) -> Result<Vec<String>, StoreError> {
-        let rows = self.reader().await?.query("PRAGMA integrity_check(20)", vec![]).await?;
-        let lines: Result<Vec<String>, _> = rows.into_iter().map(|mut row| row.take(0)).collect();
-        Ok(lines?.into_iter().filter(|line| line != "ok").collect())
-    }
-}
-
-impl Conn {
-    /// Starts a transaction that holds the write lock from the start.
+    /// Starts a transaction. On SQLite it holds the one write lock from the start; on PostgreSQL it locks rows as it
+    /// reads them with [`query_locked`](Self::query_locked).
     pub(super) async fn begin(&mut self) -> Result<(), StoreError> {
-        self.execute("BEGIN IMMEDIATE", vec![]).await.map(drop)
+        self.control("BEGIN IMMEDIATE", "BEGIN").await
     }
 
     /// Makes the transaction durable.
     pub(super) async fn commit(&mut self) -> Result<(), StoreError> {
-        self.execute("COMMIT", vec![]).await.map(drop)
+        self.control("COMMIT", "COMMIT").await
     }
 
     /// Gives the transaction up. A failed statement may have ended it already.
     pub(super) async fn rollback(&mut self) {
-        if let Err(error) = self.execute("ROLLBACK", vec![]).await {
+        if let Err(error) = self.control("ROLLBACK", "ROLLBACK").await {
             tracing::debug!(%error, "nothing to roll back");
         }
     }
 
+    /// Begins a part of the transaction that can be undone alone.
+    pub(super) async fn begin_part(&mut self) -> Result<(), StoreError> {
+        self.control("SAVEPOINT act", "SAVEPOINT act").await
+    }
+
+    /// Ends it: kept, or undone.
+    pub(super) async fn end_part(&mut self, keep: bool) -> Result<(), StoreError> {
+        if !keep {
+            self.control("ROLLBACK TO act", "ROLLBACK TO act").await?;
+        }
+        self.control("RELEASE act", "RELEASE act").await
+    }
+
     /// Starts a read transaction: all that is read until its end is of one moment.
     pub(super) async fn begin_snapshot(&mut self) -> Result<(), StoreError> {
-        self.execute("BEGIN", vec![]).await.map(drop)
+        self.control("BEGIN", "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await
     }
 
     /// Ends it. It must be reached, or the connection goes back to the pool with an open transaction: the caller runs in
     /// a task of its own, which nobody cancels.
     pub(super) async fn end_snapshot(&mut self) -> Result<(), StoreError> {
-        self.execute("COMMIT", vec![]).await.map(drop)
+        self.control("COMMIT", "COMMIT").await
+    }
+
+    async fn control(&mut self, sqlite: &'static str, postgres: &'static str) -> Result<(), StoreError> {
+        match &mut self.link {
+            Link::Sqlite(link) => sqlite::execute(link, sqlite.into(), vec![]).await.map(drop),
+            Link::Postgres(link) => postgres::control(link, postgres).await,
+        }
     }
 
     /// Whether the connection still answers.
     pub async fn ping(&mut self) -> Result<(), StoreError> {
-        self.query("SELECT 1", vec![]).await.map(drop)
+        match &mut self.link {
+            Link::Sqlite(link) => sqlite::ping(link).await,
+            Link::Postgres(link) => postgres::ping(link).await,
+        }
     }
 }
 
-async fn migrate(conn: &mut SqliteConnection) -> Result<(), StoreError> {
-    static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("./migrations");
-    MIGRATIONS.run(conn).await.map_err(|error| match error {
-        sqlx::migrate::MigrateError::VersionMissing(version) => StoreError::Newer(version),
-        sqlx::migrate::MigrateError::VersionMismatch(version) => StoreError::Newer(version),
-        sqlx::migrate::MigrateError::Execute(error) => StoreError::from(error),
-        other => StoreError::Migration(other.to_string()),
-    })
+/// A database: what writes, and a few connections that read beside it.
+#[derive(Clone)]
+pub struct Database {
+    pools: Pools,
 }
 
-async fn check_version(conn: &mut SqliteConnection) -> Result<(), StoreError> {
-    let text: String = sqlx::query_scalar("SELECT sqlite_version()").fetch_one(conn).await?;
-    let mut parts = text.split('.').map(|part| part.parse::<u32>().unwrap_or(0));
-    let mut next = || parts.next().unwrap_or(0);
-    let version = next() * 1_000_000 + next() * 1_000 + next();
-    if version < MIN_SQLITE {
-        return Err(StoreError::Corrupt("this SQLite can corrupt its log: 3.51.3 or newer is needed"));
+#[derive(Clone)]
+enum Pools {
+    Sqlite(sqlite::Pools),
+    Postgres(postgres::Pools),
+}
+
+impl Database {
+    /// Opens the database, creates an embedded one where it is missing, checks what it promises, and migrates.
+    pub async fn open(url: &DatabaseUrl) -> Result<Self, StoreError> {
+        let pools = match url {
+            DatabaseUrl::Sqlite(path) => Pools::Sqlite(sqlite::Pools::open(path).await?),
+            DatabaseUrl::Postgres(url) => Pools::Postgres(postgres::Pools::open(url).await?),
+        };
+        Ok(Self { pools })
     }
-    Ok(())
+
+    /// Whether several servers may use it at once.
+    pub fn is_shared(&self) -> bool {
+        matches!(self.pools, Pools::Postgres(_))
+    }
+
+    /// A connection to read with; waits where all are in use.
+    pub async fn reader(&self) -> Result<Conn, StoreError> {
+        match &self.pools {
+            Pools::Sqlite(pools) => pools.reader().await.map(Conn::sqlite),
+            Pools::Postgres(pools) => pools.reader().await.map(Conn::postgres),
+        }
+    }
+
+    /// A connection to write with: the only one on SQLite, a further one on PostgreSQL.
+    pub(super) async fn writer(&self) -> Result<Conn, StoreError> {
+        match &self.pools {
+            Pools::Sqlite(pools) => pools.writer().await.map(Conn::sqlite),
+            Pools::Postgres(pools) => pools.writer().await.map(Conn::postgres),
+        }
+    }
+
+    /// Closes all connections; SQLite folds its log into the database file. The writer must have ended.
+    pub(super) async fn close(&self) {
+        match &self.pools {
+            Pools::Sqlite(pools) => pools.close().await,
+            Pools::Postgres(pools) => pools.close().await,
+        }
+    }
+
+    /// Runs SQLite's own integrity check; answers its complaints, none where the file is sound. PostgreSQL has tools of
+    /// its own for that (`pg_amcheck`, checksums).
+    pub async fn integrity_check(&self) -> Result<Vec<String>, StoreError> {
+        if self.is_shared() {
+            return Ok(Vec::new());
+        }
+        let rows = self.reader().await?.query("PRAGMA integrity_check(20)", vec![]).await?;
+        let lines: Result<Vec<String>, _> = rows.into_iter().map(|mut row| row.take(0)).collect();
+        Ok(lines?.into_iter().filter(|line| line != "ok").collect())
+    }
 }

@@ -76,12 +76,15 @@ impl KeyCache {
         if known.is_some() {
             return keys.get(tx.conn, scope).await;
         }
+        // Another server may make the same key at the same time: then theirs is the one.
         let key = SealingKey::generate(tx.now_ms, &tx.shared.entropy);
         let wrapped = keys.keyring().wrap(scope, &key, &tx.shared.entropy);
         let values: Vec<Value> = vec![key.id().into(), scope.to_owned().into(), wrapped.into(), tx.now_ms.into()];
-        tx.conn
-            .execute("INSERT INTO data_keys (key_id, scope, wrapped, created_ms) VALUES ($1, $2, $3, $4)", values)
-            .await?;
+        let sql = "INSERT INTO data_keys (key_id, scope, wrapped, created_ms) VALUES ($1, $2, $3, $4)
+                   ON CONFLICT (scope) DO NOTHING";
+        if tx.conn.execute(sql, values).await? == 0 {
+            return keys.get(tx.conn, scope).await;
+        }
         // Not remembered before the commit: the next use reads it back.
         Ok(key)
     }

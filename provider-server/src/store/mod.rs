@@ -6,6 +6,7 @@
 pub mod audit;
 pub mod changes;
 pub mod codes;
+mod commit_mark;
 pub mod connections;
 pub mod db;
 pub mod deliveries;
@@ -33,7 +34,6 @@ mod writer;
 
 use std::{
     collections::HashMap,
-    path::Path,
     sync::{Arc, Mutex},
 };
 
@@ -47,7 +47,7 @@ use crate::{
     sealing::{Keyring, SealError},
 };
 
-pub use db::{Conn, Database, Row, Value};
+pub use db::{Conn, Database, DatabaseUrl, Row, Value};
 pub use writer::{Act, Committed, Tx};
 
 /// A fault of the storage below us. Never contains student data.
@@ -77,37 +77,18 @@ pub enum StoreError {
     /// The server is stopping.
     #[error("the server is stopping: try again")]
     Stopping,
+    /// PostgreSQL cannot be reached, or does not let us in for now. What was asked did not happen.
+    #[error("the database does not answer: try again")]
+    Unreachable,
+    /// Another server wrote the same rows at the same time. What was asked did not happen.
+    #[error("the same was changed at the same time: try again")]
+    Conflict,
+    /// A database that cannot keep what is promised, or that does not let us in.
+    #[error("the database is not fit for use: {0}")]
+    Unfit(String),
     /// Anything else that the database says.
     #[error("the database refused a statement ({0})")]
     Database(String),
-}
-
-impl From<sqlx::Error> for StoreError {
-    fn from(error: sqlx::Error) -> Self {
-        match &error {
-            sqlx::Error::Io(_) => Self::Io,
-            sqlx::Error::PoolClosed => Self::Stopping,
-            sqlx::Error::Database(database) => {
-                let code = database.code().and_then(|code| code.parse::<i32>().ok()).unwrap_or(0);
-                Self::from_sqlite(code, database.message())
-            }
-            sqlx::Error::PoolTimedOut => Self::Database("no connection became free".into()),
-            other => Self::Database(other.to_string()),
-        }
-    }
-}
-
-impl StoreError {
-    /// By SQLite's result code. The words name tables and constraints, never values.
-    fn from_sqlite(code: i32, words: &str) -> Self {
-        // The low byte of an extended code is the primary one.
-        match code & 0xFF {
-            13 => Self::DiskFull,
-            10 => Self::Io,
-            11 | 26 => Self::Corrupt("SQLite says that the file is malformed"),
-            _ => Self::Database(words.to_owned()),
-        }
-    }
 }
 
 /// The store: cheap to clone, shared by everything that reads or writes.
@@ -138,14 +119,14 @@ pub struct Shared {
 }
 
 impl Store {
-    /// Opens the embedded database. What transactions commit for the engine arrives at the receiver, in commit order.
+    /// Opens the database. What transactions commit for the engine arrives at the receiver, in commit order.
     pub async fn open(
-        path: &Path,
+        url: &DatabaseUrl,
         keyring: Keyring,
         clock: Arc<dyn Clock>,
         entropy: Entropy,
     ) -> Result<(Self, mpsc::UnboundedReceiver<Committed>), StoreError> {
-        let database = Database::open_sqlite(path).await?;
+        let database = Database::open(url).await?;
         let shared = Arc::new(Shared {
             clock,
             entropy,
@@ -157,7 +138,7 @@ impl Store {
             fatal: watch::Sender::new(false),
         });
         let (committed, engine) = mpsc::unbounded_channel();
-        let writer = writer::start(database.writer().await?, shared.clone(), committed)?;
+        let writer = writer::start(&database, shared.clone(), committed).await?;
         let store = Self { database, writer, shared };
         store.act(|tx| Box::pin(async move { keys::check(tx).await })).await?;
         Ok((store, engine))
@@ -170,7 +151,7 @@ impl Store {
         T: Send + 'static,
         F: for<'t> FnOnce(&'t mut Tx<'_>) -> Act<'t, T> + Send + 'static,
     {
-        writer::act(&self.writer, act).await
+        writer::act(&self.writer, &self.shared, act).await
     }
 
     /// The same for whoever does not wait here: `finish` is told in the writer's thread and must be short.

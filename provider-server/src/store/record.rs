@@ -177,7 +177,8 @@ async fn update_messages(tx: &mut Tx<'_>, batch: &RecordBatch) -> Result<Vec<Los
     for attempt in &batch.attempts {
         let Some(message) = &attempt.message else { continue };
         expected += 1;
-        let settled_ms = (message.state != state::PENDING).then_some(tx.now_ms);
+        // 0 for none: a column of nothing but NULL would have no type on PostgreSQL.
+        let settled_ms = if message.state == state::PENDING { 0 } else { tx.now_ms };
         values.extend([attempt.school.into(), attempt.sequence.into(), attempt.try_number.into()]);
         values.extend([message.state.into(), message.reason.into(), message.automatic_tries.into()]);
         values.extend([message.due_ms.into(), settled_ms.into(), attempt.trigger.as_str().into()]);
@@ -198,7 +199,7 @@ async fn update_messages(tx: &mut Tx<'_>, batch: &RecordBatch) -> Result<Vec<Los
                     THEN next_trigger ELSE 'automatic' END,
                 was_parked = CASE WHEN v.column4 = 'parked' THEN 1 ELSE was_parked END,
                 settled_ms = CASE WHEN next_trigger IN ('resend', 'replay') AND next_trigger <> v.column9
-                    THEN settled_ms ELSE v.column8 END
+                    THEN settled_ms ELSE NULLIF(v.column8, 0) END
              FROM (",
             ") AS v WHERE events.school_id = v.column1 AND events.sequence = v.column2
                 AND events.tries = v.column3 - 1 AND events.state IN ('pending', 'parked', 'held')",

@@ -227,7 +227,7 @@ async fn count_students(conn: &mut Conn, ids: &[SchoolId]) -> Result<HashMap<Sch
 
 async fn count_messages(conn: &mut Conn, ids: &[SchoolId]) -> Result<HashMap<SchoolId, Figures>, StoreError> {
     let sql = "SELECT school_id, state, COUNT(*), SUM(CASE WHEN state = 'delivered' AND tries > 1 THEN 1 ELSE 0 END),
-                  SUM(was_parked)
+                  CAST(SUM(was_parked) AS BIGINT)
                FROM events WHERE school_id IN {list} GROUP BY school_id, state";
     let mut figures: HashMap<SchoolId, Figures> = HashMap::new();
     for mut row in conn.query_list(sql, vec![], ids.iter().map(|id| (*id).into()).collect()).await? {

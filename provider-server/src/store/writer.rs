@@ -1,14 +1,18 @@
 //! The one writer. Jobs that wait while a commit is under way share the next one: many callers, one fsync, no timer.
 //! Each job runs inside a savepoint, so that its failure undoes it alone.
 
-use std::{future::Future, pin::Pin, sync::Arc};
+use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
 
 use tokio::{
     runtime::Handle,
     sync::{mpsc, oneshot},
 };
 
-use super::{Shared, StoreError, db::Conn};
+use super::{
+    Shared, StoreError,
+    commit_mark::{CommitId, Mark},
+    db::{Conn, Database},
+};
 use crate::model::delivery::NewDelivery;
 use rollcall_proto::id::SchoolId;
 
@@ -16,6 +20,8 @@ use rollcall_proto::id::SchoolId;
 const QUEUE: usize = 1024;
 /// Jobs in one transaction.
 const MAX_JOBS: usize = 256;
+/// Before a lost database is asked again.
+const PATIENCE: Duration = Duration::from_millis(250);
 
 /// The future of one act.
 pub type Act<'t, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 't>>;
@@ -53,7 +59,7 @@ impl Tx<'_> {
 pub(super) type Job = Box<dyn for<'t> FnOnce(&'t mut Tx<'_>) -> Act<'t, Finish> + Send>;
 type Finish = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
 
-pub(super) async fn act<T, F>(writer: &mpsc::Sender<Job>, act: F) -> Result<T, StoreError>
+pub(super) async fn act<T, F>(writer: &mpsc::Sender<Job>, shared: &Shared, act: F) -> Result<T, StoreError>
 where
     T: Send + 'static,
     F: for<'t> FnOnce(&'t mut Tx<'_>) -> Act<'t, T> + Send + 'static,
@@ -61,7 +67,17 @@ where
     let (reply, answer) = oneshot::channel();
     // A caller that went away does not undo what it asked.
     post(writer, act, |result| drop(reply.send(result))).await?;
-    answer.await.map_err(|_| StoreError::Stopping)?
+    answer.await.map_err(|_| shared.not_done())?
+}
+
+impl Shared {
+    /// What became of a job that was dropped: it did nothing.
+    pub(super) fn not_done(&self) -> StoreError {
+        match self.closing.is_cancelled() || *self.fatal.borrow() {
+            true => StoreError::Stopping,
+            false => StoreError::Unreachable,
+        }
+    }
 }
 
 /// The same for whoever does not wait here: `finish` is told, in the writer's thread, once the act is durable or failed.
@@ -97,13 +113,12 @@ where
     F: for<'t> FnOnce(&'t mut Tx<'_>) -> Act<'t, T> + Send,
 {
     let outbox = tx.outbox.len();
-    tx.conn.execute("SAVEPOINT act", vec![]).await?;
+    tx.conn.begin_part().await?;
     let result = act(tx).await;
     if result.is_err() {
         tx.outbox.truncate(outbox);
-        tx.conn.execute("ROLLBACK TO act", vec![]).await?;
     }
-    tx.conn.execute("RELEASE act", vec![]).await?;
+    tx.conn.end_part(result.is_ok()).await?;
     result
 }
 
@@ -112,6 +127,7 @@ impl StoreError {
     pub(super) fn for_another(&self) -> StoreError {
         self.clone_if_fatal().unwrap_or_else(|| match self {
             Self::Stopping => Self::Stopping,
+            Self::Conflict => Self::Conflict,
             Self::Refused(refusal) => Self::Refused(refusal.clone()),
             other => Self::Database(other.to_string()),
         })
@@ -122,105 +138,197 @@ impl StoreError {
         match self {
             Self::DiskFull => Some(Self::DiskFull),
             Self::Io => Some(Self::Io),
+            Self::Unreachable => Some(Self::Unreachable),
             Self::Corrupt(what) => Some(Self::Corrupt(what)),
             _ => None,
         }
     }
 }
 
-pub(super) fn start(
-    conn: Conn,
+/// Starts the writer of a database.
+pub(super) async fn start(
+    database: &Database,
     shared: Arc<Shared>,
     engine: mpsc::UnboundedSender<Committed>,
 ) -> Result<mpsc::Sender<Job>, StoreError> {
     let (sender, jobs) = mpsc::channel::<Job>(QUEUE);
-    let runtime = Handle::current();
+    let mut conn = database.writer().await?;
+    let mark = match database.is_shared() {
+        true => Some(Mark::register(&mut conn, &shared).await?),
+        false => None,
+    };
+    let writer = Writer { database: database.clone(), conn: Some(conn), mark, shared, engine, last_ms: 0 };
+    if database.is_shared() {
+        tokio::spawn(writer.run(jobs));
+        return Ok(sender);
+    }
     // The embedded database works in the thread that asks: this one, which serves nobody else.
-    let thread = std::thread::Builder::new().name("writer".into());
-    thread.spawn(move || runtime.block_on(write(conn, shared, engine, jobs))).map_err(|_| StoreError::Io)?;
+    let (runtime, thread) = (Handle::current(), std::thread::Builder::new().name("writer".into()));
+    thread.spawn(move || runtime.block_on(writer.run(jobs))).map_err(|_| StoreError::Io)?;
     Ok(sender)
 }
 
-async fn write(
-    mut conn: Conn,
+struct Writer {
+    database: Database,
+    /// `None` once it was lost; a new one is opened for the next transaction.
+    conn: Option<Conn>,
+    /// Where the outcome of a commit can be looked up. SQLite needs none: a COMMIT answers, or the process ends.
+    mark: Option<Mark>,
     shared: Arc<Shared>,
     engine: mpsc::UnboundedSender<Committed>,
-    mut jobs: mpsc::Receiver<Job>,
-) {
-    let mut waiting = Vec::with_capacity(MAX_JOBS);
-    let mut last_ms = 0;
-    loop {
-        tokio::select! {
-            count = jobs.recv_many(&mut waiting, MAX_JOBS) => if count == 0 { break },
-            // Closing answers what waits already, and refuses the rest.
-            () = shared.closing.cancelled(), if !jobs.is_closed() => {
-                jobs.close();
-                continue;
-            }
-        }
-        // A clock that was set back must not make later changes look older.
-        last_ms = shared.clock.now_ms().max(last_ms);
-        if !commit_group(&mut conn, &shared, last_ms, &mut waiting, &engine).await {
-            break;
-        }
-    }
+    last_ms: i64,
 }
 
-/// Runs the waiting jobs in one transaction. Answers whether the writer may go on.
-async fn commit_group(
-    conn: &mut Conn,
-    shared: &Arc<Shared>,
-    now_ms: i64,
-    waiting: &mut Vec<Job>,
-    engine: &mpsc::UnboundedSender<Committed>,
-) -> bool {
-    if let Err(error) = conn.begin().await {
-        tracing::error!(%error, "no transaction could be started");
-        waiting.clear();
-        return !matches!(error, StoreError::Io);
-    }
-    let mut finishes: Vec<Finish> = Vec::with_capacity(waiting.len());
-    let mut tx = Tx { conn, shared, now_ms, outbox: Vec::new() };
-    let mut failed = None;
-    for job in waiting.drain(..) {
-        match job(&mut tx).await {
-            Ok(finish) => finishes.push(finish),
-            Err(error) => {
-                failed = Some(error);
+impl Writer {
+    async fn run(mut self, mut jobs: mpsc::Receiver<Job>) {
+        let mut waiting = Vec::with_capacity(MAX_JOBS);
+        loop {
+            tokio::select! {
+                count = jobs.recv_many(&mut waiting, MAX_JOBS) => if count == 0 { break },
+                // Closing answers what waits already, and refuses the rest.
+                () = self.shared.closing.cancelled(), if !jobs.is_closed() => {
+                    jobs.close();
+                    continue;
+                }
+            }
+            // A clock that was set back must not make later changes look older.
+            self.last_ms = self.shared.clock.now_ms().max(self.last_ms);
+            if !self.commit_group(&mut waiting).await {
                 break;
             }
         }
     }
-    let outbox = std::mem::take(&mut tx.outbox);
-    let result = match failed {
-        None => tx.conn.commit().await,
-        Some(error) => Err(error),
-    };
-    waiting.clear();
-    match result {
-        Ok(()) => {
-            for committed in outbox {
-                if matches!(committed, Committed::Connection(_)) {
-                    shared.sync_wake.notify_one();
+
+    /// Runs the waiting jobs in one transaction. Answers whether the writer may go on.
+    async fn commit_group(&mut self, waiting: &mut Vec<Job>) -> bool {
+        let mut conn = match self.begin().await {
+            Ok(conn) => conn,
+            Err(error) => {
+                tracing::error!(%error, "no transaction could be started");
+                waiting.clear();
+                return !matches!(error, StoreError::Io);
+            }
+        };
+        let mut finishes: Vec<Finish> = Vec::with_capacity(waiting.len());
+        let mut tx = Tx { conn: &mut conn, shared: &self.shared, now_ms: self.last_ms, outbox: Vec::new() };
+        let mut failed = None;
+        for job in waiting.drain(..) {
+            match job(&mut tx).await {
+                Ok(finish) => finishes.push(finish),
+                Err(error) => {
+                    failed = Some(error);
+                    break;
                 }
-                // The engine ends before the store does; then the next start finds the work in the database.
-                let _ = engine.send(committed);
             }
-            finishes.into_iter().for_each(|finish| finish(Ok(())));
-            true
         }
-        Err(error) => {
-            tracing::error!(%error, "a transaction was not committed");
+        let outbox = std::mem::take(&mut tx.outbox);
+        let result = match failed {
+            None => self.commit(conn).await,
+            Some(error) => {
+                self.give_up(conn, &error).await;
+                Err(error)
+            }
+        };
+        match result {
+            Ok(()) => {
+                self.hand_over(outbox);
+                finishes.into_iter().for_each(|finish| finish(Ok(())));
+                true
+            }
+            Err(error) => {
+                tracing::error!(%error, "a transaction was not committed");
+                for finish in finishes {
+                    finish(Err(error.for_another()));
+                }
+                // After a failed fsync the page cache may lie: stop, and recover from the log at the next start.
+                if matches!(error, StoreError::Io) {
+                    self.shared.fatal.send_replace(true);
+                    return false;
+                }
+                true
+            }
+        }
+    }
+
+    /// A connection inside a new transaction. One that was lost since the last transaction is replaced.
+    async fn begin(&mut self) -> Result<Conn, StoreError> {
+        if let Some(mut conn) = self.conn.take() {
+            match conn.begin().await {
+                Err(StoreError::Unreachable) => {}
+                Err(error) => {
+                    self.conn = Some(conn);
+                    return Err(error);
+                }
+                Ok(()) => return Ok(conn),
+            }
+        }
+        let mut conn = self.database.writer().await?;
+        conn.begin().await?;
+        Ok(conn)
+    }
+
+    async fn give_up(&mut self, mut conn: Conn, error: &StoreError) {
+        if !matches!(error, StoreError::Unreachable) {
             conn.rollback().await;
-            for finish in finishes {
-                finish(Err(error.for_another()));
+            self.conn = Some(conn);
+        }
+    }
+
+    async fn commit(&mut self, mut conn: Conn) -> Result<(), StoreError> {
+        let id: CommitId = self.shared.entropy.bytes();
+        if let Some(mark) = &self.mark
+            && let Err(error) = mark.set(&mut conn, id, self.last_ms).await
+        {
+            self.give_up(conn, &error).await;
+            return Err(error);
+        }
+        match (conn.commit().await, self.mark.is_some()) {
+            // Whether it was committed is not known: never tried again, but looked up.
+            (Err(StoreError::Unreachable), true) => match self.was_committed(id).await? {
+                true => Ok(()),
+                false => Err(StoreError::Unreachable),
+            },
+            (Err(error), _) => {
+                self.give_up(conn, &error).await;
+                Err(error)
             }
-            // After a failed fsync the page cache may lie: stop, and recover from the log at the next start.
-            if matches!(error, StoreError::Io) {
-                shared.fatal.send_replace(true);
-                return false;
+            (Ok(()), _) => {
+                self.conn = Some(conn);
+                Ok(())
             }
-            true
+        }
+    }
+
+    /// Asks until the database answers: until then nothing of this writer is sure.
+    async fn was_committed(&mut self, id: CommitId) -> Result<bool, StoreError> {
+        tracing::warn!("the connection was lost in a commit: its outcome is looked up");
+        loop {
+            match self.look_up(id).await {
+                Ok(committed) => return Ok(committed),
+                Err(error) => tracing::warn!(%error, "the outcome of a commit is not known yet"),
+            }
+            tokio::select! {
+                () = self.shared.closing.cancelled() => return Err(StoreError::Stopping),
+                () = tokio::time::sleep(PATIENCE) => {}
+            }
+        }
+    }
+
+    async fn look_up(&mut self, id: CommitId) -> Result<bool, StoreError> {
+        let Some(mark) = &self.mark else { return Ok(false) };
+        let mut conn = self.database.writer().await?;
+        let committed = mark.stands(&mut conn, id).await?;
+        self.conn = Some(conn);
+        Ok(committed)
+    }
+
+    fn hand_over(&self, outbox: Vec<Committed>) {
+        for committed in outbox {
+            if matches!(committed, Committed::Connection(_)) {
+                self.shared.sync_wake.notify_one();
+            }
+            // The engine ends before the store does; then the next start finds the work in the database.
+            let _ = self.engine.send(committed);
         }
     }
 }

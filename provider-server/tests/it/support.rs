@@ -1,4 +1,6 @@
-//! What the tests share: a store in a folder of its own, a district with schools.
+//! What the tests share: a store with a database of its own, a district with schools.
+
+mod database;
 
 use std::sync::Arc;
 
@@ -18,16 +20,18 @@ use provider_server::{
 use rollcall_proto::id::{DistrictId, SchoolId};
 use tokio::sync::mpsc::UnboundedReceiver;
 
+pub use database::{TestDatabase, on_postgres};
+
 /// The time at which every test starts, ms.
 pub const START_MS: i64 = 1_763_913_600_000;
 
-/// A store in a temporary folder, and what it hands to the engine.
+/// A store with a database of its own, and what it hands to the engine.
 pub struct TestStore {
     pub store: Store,
     pub committed: UnboundedReceiver<Committed>,
     pub clock: ManualClock,
     pub entropy: Entropy,
-    folder: tempfile::TempDir,
+    database: TestDatabase,
     keyring: Keyring,
     time: Arc<dyn Clock>,
 }
@@ -37,42 +41,39 @@ impl TestStore {
     pub async fn new() -> Self {
         let entropy = Entropy::seeded(7);
         let keyring = Keyring::new(vec![SealingKey::generate(START_MS, &entropy)]);
-        let folder = tempfile::tempdir().expect("a temporary folder");
         let clock = ManualClock::at(START_MS);
-        Self::open(folder, keyring, Arc::new(clock.clone()), clock, entropy).await
+        Self::open(TestDatabase::new(), keyring, Arc::new(clock.clone()), clock, entropy).await
     }
 
     /// A new, empty store that goes by the machine's clock.
     pub async fn in_real_time() -> Self {
         let entropy = Entropy::seeded(7);
         let keyring = Keyring::new(vec![SealingKey::generate(START_MS, &entropy)]);
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        Self::open(folder, keyring, Arc::new(SystemClock), ManualClock::at(START_MS), entropy).await
+        Self::open(TestDatabase::new(), keyring, Arc::new(SystemClock), ManualClock::at(START_MS), entropy).await
     }
 
     async fn open(
-        folder: tempfile::TempDir,
+        database: TestDatabase,
         keyring: Keyring,
         time: Arc<dyn Clock>,
         clock: ManualClock,
         entropy: Entropy,
     ) -> Self {
-        let path = folder.path().join("rollcall.db");
         let (store, committed) =
-            Store::open(&path, keyring.clone(), time.clone(), entropy.clone()).await.expect("the store opens");
-        Self { store, committed, clock, entropy, folder, keyring, time }
+            Store::open(&database.url, keyring.clone(), time.clone(), entropy.clone()).await.expect("the store opens");
+        Self { store, committed, clock, entropy, database, keyring, time }
     }
 
-    /// Closes the store and opens its files again.
+    /// Closes the store and opens its database again.
     pub async fn reopen(self) -> Self {
-        let Self { store, folder, keyring, clock, entropy, time, .. } = self;
+        let Self { store, database, keyring, clock, entropy, time, .. } = self;
         store.close().await;
-        Self::open(folder, keyring, time, clock, entropy).await
+        Self::open(database, keyring, time, clock, entropy).await
     }
 
-    /// The folder with the database files.
+    /// The folder of this test, with the files of an embedded database.
     pub fn folder(&self) -> &std::path::Path {
-        self.folder.path()
+        self.database.folder.path()
     }
 
     /// A district with schools of these sourcedIds, none of them connected.
@@ -108,9 +109,10 @@ impl TestStore {
         std::iter::from_fn(|| self.committed.try_recv().ok()).collect()
     }
 
-    /// All rows of a query as texts, for assertions.
+    /// All rows of a query as texts, for assertions. `hex(column)` is understood by both databases.
     pub async fn texts(&self, sql: &'static str) -> Vec<String> {
-        let rows = self.store.reader().await.expect("a reader").query(sql, vec![]).await.expect("a query");
+        let sql = database::translated(sql);
+        let rows = self.store.reader().await.expect("a reader").query(&sql, vec![]).await.expect("a query");
         rows.into_iter().map(|mut row| row.take::<String>(0).expect("a text")).collect()
     }
 }

@@ -1,5 +1,6 @@
 //! `cargo xtask test`: everything that must hold before a change is merged, section by section.
 
+mod databases;
 mod e2e;
 mod receivers;
 mod run;
@@ -38,6 +39,8 @@ enum Section {
     Lint,
     /// cargo test: unit, property and integration tests
     Rust,
+    /// The provider's integration tests once more, on PostgreSQL
+    Postgres,
     /// The consoles' own checks
     Ui,
     /// Whole flows with the real programs
@@ -65,7 +68,9 @@ impl Test {
         let sections = match (self.only, self.flow) {
             (Some(section), _) => vec![section],
             (None, Some(_)) => vec![Section::E2e],
-            (None, None) => vec![Section::Fmt, Section::Rust, Section::Lint, Section::Ui, Section::E2e],
+            (None, None) => {
+                vec![Section::Fmt, Section::Rust, Section::Postgres, Section::Lint, Section::Ui, Section::E2e]
+            }
         };
         let mut done = Vec::new();
         for section in sections {
@@ -100,6 +105,7 @@ impl Test {
                 run(cargo(&["deny", "--offline", "check", "licenses", "bans", "sources"]), SECTION_TIMEOUT).await
             }
             Section::Rust => run(cargo(&["test", "--workspace", "--no-fail-fast"]), SECTION_TIMEOUT).await,
+            Section::Postgres => databases::check(SECTION_TIMEOUT).await,
             Section::Ui => ui::check(SECTION_TIMEOUT).await,
             Section::E2e => e2e::check(self.flow).await,
         }
@@ -112,6 +118,7 @@ impl Section {
             Self::Fmt => "fmt",
             Self::Lint => "lint",
             Self::Rust => "rust",
+            Self::Postgres => "postgres",
             Self::Ui => "ui",
             Self::E2e => "e2e",
         }
@@ -134,7 +141,7 @@ fn cargo(arguments: &[&str]) -> std::process::Command {
 }
 
 fn summarize(done: &[Done], took: Duration) -> ExitCode {
-    println!("\n{:6} {:8} {:>7} {:>7} {:>8} {:>9}", "", "result", "passed", "failed", "ignored", "time");
+    println!("\n{:8} {:8} {:>7} {:>7} {:>8} {:>9}", "", "result", "passed", "failed", "ignored", "time");
     let mut total = Counts::default();
     for Done { section, outcome, took } in done {
         let (result, counts, note) = match outcome {
@@ -149,7 +156,7 @@ fn summarize(done: &[Done], took: Duration) -> ExitCode {
         };
         total += counts;
         println!(
-            "{:6} {result:8} {:>7} {:>7} {:>8} {:>7.1} s  {note}",
+            "{:8} {result:8} {:>7} {:>7} {:>8} {:>7.1} s  {note}",
             section.name(),
             counts.passed,
             counts.failed,
@@ -158,7 +165,7 @@ fn summarize(done: &[Done], took: Duration) -> ExitCode {
         );
     }
     println!(
-        "{:6} {:8} {:>7} {:>7} {:>8} {:>7.1} s",
+        "{:8} {:8} {:>7} {:>7} {:>8} {:>7.1} s",
         "total",
         "",
         total.passed,

@@ -6,16 +6,15 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 
-use tokio::sync::{
-    mpsc::{self, error::TryRecvError},
-    oneshot,
-};
+use tokio::sync::{mpsc, oneshot};
 
 use super::{MAX_BATCH, Outcomes, apply};
 use crate::{
     model::change::{ChangeRequest, Origin},
     store::{Store, StoreError, Tx},
 };
+
+type Reply = oneshot::Sender<Result<Outcomes, StoreError>>;
 
 /// Calls that may wait; more wait in their callers.
 const QUEUE: usize = 2_048;
@@ -25,8 +24,6 @@ struct Call {
     requests: Vec<ChangeRequest>,
     reply: Reply,
 }
-
-type Reply = oneshot::Sender<Result<Outcomes, StoreError>>;
 
 /// The door for changes. Cheap to clone.
 #[derive(Clone)]
@@ -62,7 +59,7 @@ impl ChangeQueue {
         let (reply, answer) = oneshot::channel();
         self.calls.send(Call { origin, requests, reply }).await.map_err(|_| StoreError::Stopping)?;
         self.queue.ask();
-        answer.await.map_err(|_| StoreError::Stopping)?
+        answer.await.map_err(|_| self.queue.store.shared().not_done())?
     }
 }
 
@@ -72,36 +69,53 @@ impl Queue {
         if self.asked.swap(true, Ordering::AcqRel) {
             return;
         }
-        let (queue, replies) = (self.clone(), Arc::new(Mutex::new(Vec::new())));
-        let (taken, answered) = (replies.clone(), self.clone());
-        let act = self.store.post(
-            move |tx| Box::pin(async move { queue.commit_batch(tx, &taken).await }),
-            move |result| {
-                let replies = std::mem::take(&mut *replies.lock().expect("no holder of this lock panics"));
-                answer(replies, result);
-                if answered.waiting().has_more() {
-                    answered.ask();
-                }
-            },
-        );
+        let (asked, replies) = (Asked { queue: self.clone(), begun: false }, Arc::new(Mutex::new(Vec::new())));
+        let (taken, queue, store) = (replies.clone(), self.clone(), self.store.clone());
+        let finish = move |result| {
+            let replies = std::mem::take(&mut *replies.lock().expect("no holder of this lock panics"));
+            answer(replies, result);
+            if queue.waiting().has_more() {
+                queue.ask();
+            }
+        };
         // Whoever asks first may go away; the others wait for the batch all the same.
-        tokio::spawn(act);
-    }
-
-    async fn commit_batch(&self, tx: &mut Tx<'_>, replies: &Mutex<Vec<Reply>>) -> Result<Vec<Outcomes>, StoreError> {
-        // From here on the next one to come asks again.
-        self.asked.swap(false, Ordering::AcqRel);
-        let (calls, taken) = self.waiting().take_batch();
-        if calls.is_empty() {
-            return Ok(Vec::new());
-        }
-        *replies.lock().expect("no holder of this lock panics") = taken;
-        apply(tx, calls).await
+        tokio::spawn(async move { store.post(move |tx| Box::pin(commit_batch(tx, asked, taken)), finish).await });
     }
 
     fn waiting(&self) -> std::sync::MutexGuard<'_, Waiting> {
         self.waiting.lock().expect("no holder of this lock panics")
     }
+}
+
+/// What was asked of the writer.
+struct Asked {
+    queue: Arc<Queue>,
+    begun: bool,
+}
+
+impl Drop for Asked {
+    fn drop(&mut self) {
+        // The writer could not begin a transaction: what waits is not done, and who comes next asks again.
+        if !self.begun {
+            self.queue.asked.store(false, Ordering::Release);
+            while self.queue.waiting().has_more() {
+                drop(self.queue.waiting().take_batch());
+            }
+        }
+    }
+}
+
+async fn commit_batch(
+    tx: &mut Tx<'_>,
+    mut asked: Asked,
+    replies: Arc<Mutex<Vec<Reply>>>,
+) -> Result<Vec<Outcomes>, StoreError> {
+    // From here on the next one to come asks again. A swap: what was sent before that asking is seen below.
+    asked.queue.asked.swap(false, Ordering::AcqRel);
+    asked.begun = true;
+    let (calls, taken) = asked.queue.waiting().take_batch();
+    *replies.lock().expect("no holder of this lock panics") = taken;
+    if calls.is_empty() { Ok(Vec::new()) } else { apply(tx, calls).await }
 }
 
 impl Waiting {
@@ -117,7 +131,7 @@ impl Waiting {
                 Some(call) => call,
                 None => match self.calls.try_recv() {
                     Ok(call) => call,
-                    Err(TryRecvError::Empty | TryRecvError::Disconnected) => break,
+                    Err(_) => break,
                 },
             };
             changes += call.requests.len();

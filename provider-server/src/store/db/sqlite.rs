@@ -3,25 +3,68 @@
 //! threads that serve.
 
 use std::{
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex},
     time::Duration,
 };
 
 use rusqlite::{CachedStatement, Connection, types::ValueRef};
+use sqlx::{
+    Connection as _, SqliteConnection,
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
+};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::{Row, Value};
-use crate::store::StoreError;
+use super::{Dialect, Row, StoreError, Value, migrations};
 
+const READERS: u32 = 4;
+/// The first SQLite without the WAL-reset corruption bug.
+const MIN_SQLITE: i32 = 3_051_003;
 const BUSY_LIMIT: Duration = Duration::from_secs(10);
 /// Pages of the log between two checkpoints, 16 MiB.
 const CHECKPOINT_PAGES: u32 = 4_000;
 const STATEMENTS: usize = 256;
 
+/// The connection that writes, and those that read beside it.
+#[derive(Clone)]
+pub struct Pools {
+    writer: Arc<Pool>,
+    readers: Arc<Pool>,
+}
+
+impl Pools {
+    /// Creates the file where it is missing, checks the library and migrates.
+    pub async fn open(path: &Path) -> Result<Self, StoreError> {
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full);
+        let mut conn = SqliteConnection::connect_with(&options).await.map_err(migration_fault)?;
+        check_version()?;
+        migrations::run(&mut conn, Dialect::Sqlite, migration_fault).await?;
+        conn.close().await.map_err(migration_fault)?;
+        let pool = |purpose, size| Pool::new(path.to_owned(), purpose, size);
+        Ok(Self { writer: pool(Use::Write, 1), readers: pool(Use::Read, READERS) })
+    }
+
+    pub async fn reader(&self) -> Result<Link, StoreError> {
+        self.readers.take().await
+    }
+
+    pub async fn writer(&self) -> Result<Link, StoreError> {
+        self.writer.take().await
+    }
+
+    pub async fn close(&self) {
+        self.readers.close().await;
+        self.writer.close().await;
+    }
+}
+
 /// What the connections of a pool are for.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Use {
+enum Use {
     /// The one that writes; its statements run in the thread that asks.
     Write,
     /// One of those that read beside it.
@@ -46,7 +89,7 @@ impl Use {
 }
 
 /// Connections of one use.
-pub struct Pool {
+struct Pool {
     path: PathBuf,
     purpose: Use,
     size: u32,
@@ -56,13 +99,13 @@ pub struct Pool {
 
 impl Pool {
     /// At most so many connections, each opened when it is first needed.
-    pub fn new(path: PathBuf, purpose: Use, size: u32) -> Arc<Self> {
+    fn new(path: PathBuf, purpose: Use, size: u32) -> Arc<Self> {
         let places = Arc::new(Semaphore::new(size as usize));
         Arc::new(Self { path, purpose, size, idle: Mutex::default(), places })
     }
 
     /// A connection; waits where all are in use.
-    pub async fn take(self: &Arc<Self>) -> Result<Sqlite, StoreError> {
+    async fn take(self: &Arc<Self>) -> Result<Link, StoreError> {
         let place = self.places.clone().acquire_owned().await.map_err(|_| StoreError::Stopping)?;
         let idle = self.idle().pop();
         let conn = match idle {
@@ -72,11 +115,11 @@ impl Pool {
                 off_thread(move || pool.open()).await?
             }
         };
-        Ok(Sqlite { conn: Some(conn), pool: self.clone(), _place: place })
+        Ok(Link { conn: Some(conn), pool: self.clone(), _place: place })
     }
 
     /// Waits until every connection came back, and closes them.
-    pub async fn close(&self) {
+    async fn close(&self) {
         let all = self.places.acquire_many(self.size).await;
         self.places.close();
         drop(all);
@@ -105,14 +148,14 @@ impl Pool {
 }
 
 /// A connection that is in use.
-pub struct Sqlite {
+pub struct Link {
     /// Away while a statement runs beside: a caller that goes away leaves it to be closed.
     conn: Option<Connection>,
     pool: Arc<Pool>,
     _place: OwnedSemaphorePermit,
 }
 
-impl Drop for Sqlite {
+impl Drop for Link {
     fn drop(&mut self) {
         // One that is inside a transaction is closed, which ends that.
         if let Some(conn) = self.conn.take().filter(Connection::is_autocommit) {
@@ -121,17 +164,7 @@ impl Drop for Sqlite {
     }
 }
 
-impl Sqlite {
-    /// Runs a statement; answers the rows affected.
-    pub async fn run(&mut self, sql: Arc<str>, values: Vec<Value>) -> Result<u64, StoreError> {
-        self.with(move |conn| run(conn, &sql, &values)).await
-    }
-
-    /// Runs a query; answers all of its rows.
-    pub async fn fetch(&mut self, sql: Arc<str>, values: Vec<Value>) -> Result<Vec<Row>, StoreError> {
-        self.with(move |conn| fetch(conn, &sql, &values)).await
-    }
-
+impl Link {
     async fn with<T: Send + 'static>(
         &mut self,
         act: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
@@ -152,6 +185,20 @@ impl Sqlite {
     }
 }
 
+/// Runs a statement; answers the rows affected.
+pub async fn execute(link: &mut Link, sql: Arc<str>, values: Vec<Value>) -> Result<u64, StoreError> {
+    link.with(move |conn| run(conn, &sql, &values)).await
+}
+
+/// Runs a query; answers all of its rows.
+pub async fn fetch(link: &mut Link, sql: Arc<str>, values: Vec<Value>) -> Result<Vec<Row>, StoreError> {
+    link.with(move |conn| read(conn, &sql, &values)).await
+}
+
+pub async fn ping(link: &mut Link) -> Result<(), StoreError> {
+    fetch(link, "SELECT 1".into(), vec![]).await.map(drop)
+}
+
 async fn off_thread<T: Send + 'static>(
     act: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
 ) -> Result<T, StoreError> {
@@ -167,12 +214,12 @@ fn run(conn: &Connection, sql: &str, values: &[Value]) -> Result<u64, StoreError
     Ok(conn.changes())
 }
 
-fn fetch(conn: &Connection, sql: &str, values: &[Value]) -> Result<Vec<Row>, StoreError> {
+fn read(conn: &Connection, sql: &str, values: &[Value]) -> Result<Vec<Row>, StoreError> {
     let mut statement = conn.prepare_cached(sql)?;
     bind(&mut statement, values)?;
     let columns = statement.column_count();
     let mut rows = statement.raw_query();
-    let mut read = Vec::new();
+    let mut found = Vec::new();
     while let Some(row) = rows.next()? {
         let column = |index| match row.get_ref(index)? {
             ValueRef::Null => Ok(Value::Null),
@@ -184,9 +231,9 @@ fn fetch(conn: &Connection, sql: &str, values: &[Value]) -> Result<Vec<Row>, Sto
             ValueRef::Blob(bytes) => Ok(Value::Bytes(bytes.to_vec())),
             ValueRef::Real(_) => Err(StoreError::Corrupt("a column holds an unknown kind of value")),
         };
-        read.push(Row((0..columns).map(column).collect::<Result<_, StoreError>>()?));
+        found.push(Row((0..columns).map(column).collect::<Result<_, StoreError>>()?));
     }
-    Ok(read)
+    Ok(found)
 }
 
 /// Binds by number: `$n` takes the nth value, wherever it stands; those without a name take the first values in order.
@@ -215,11 +262,36 @@ fn bind(statement: &mut CachedStatement<'_>, values: &[Value]) -> Result<(), Sto
 impl From<rusqlite::Error> for StoreError {
     fn from(error: rusqlite::Error) -> Self {
         match error {
-            // The text names tables and constraints, never values.
-            rusqlite::Error::SqliteFailure(failure, text) => {
-                Self::from_sqlite(failure.extended_code, text.as_deref().unwrap_or("no words"))
-            }
+            rusqlite::Error::SqliteFailure(failure, words) => fault(failure.extended_code, words.as_deref()),
             other => Self::Database(other.to_string()),
         }
     }
+}
+
+fn migration_fault(error: sqlx::Error) -> StoreError {
+    match &error {
+        sqlx::Error::Io(_) => StoreError::Io,
+        sqlx::Error::Database(database) => {
+            let code = database.code().and_then(|code| code.parse().ok()).unwrap_or(0);
+            fault(code, Some(database.message()))
+        }
+        other => StoreError::Database(other.to_string()),
+    }
+}
+
+/// By SQLite's result code, of which the low byte is the primary one. The words name tables and constraints, never values.
+fn fault(code: i32, words: Option<&str>) -> StoreError {
+    match code & 0xFF {
+        13 => StoreError::DiskFull,
+        10 => StoreError::Io,
+        11 | 26 => StoreError::Corrupt("SQLite says that the file is malformed"),
+        _ => StoreError::Database(words.unwrap_or("no words").to_owned()),
+    }
+}
+
+fn check_version() -> Result<(), StoreError> {
+    if rusqlite::version_number() < MIN_SQLITE {
+        return Err(StoreError::Corrupt("this SQLite can corrupt its log: 3.51.3 or newer is needed"));
+    }
+    Ok(())
 }

@@ -254,7 +254,8 @@ async fn nothing_staged_and_no_name_is_left_behind() {
     let held = rig.import(&file).await;
     assert_eq!(held.state(), ImportState::Held);
     assert!(rig.staged().await > 0, "it waits in the database");
-    let files = std::fs::read_dir(rig.server.folder.path()).expect("listed").map(|entry| entry.expect("one").path());
+    let files =
+        std::fs::read_dir(rig.server.database.folder.path()).expect("listed").map(|entry| entry.expect("one").path());
     let names: Vec<_> = files.filter(|path| path.extension().is_some_and(|e| e == "zip" || e == "tmp")).collect();
     assert!(names.is_empty(), "{names:?}");
     let sealed: Vec<u8> = {

@@ -19,7 +19,7 @@ use rollcall_proto::{
 };
 use tonic::{Request, transport::Channel};
 
-use crate::support::START_MS;
+use crate::support::{START_MS, TestDatabase};
 
 pub const PASSWORD: &str = "violin tundra ocean mint";
 /// Where no receiver listens: these tests are not about deliveries.
@@ -31,7 +31,7 @@ pub struct Server {
     pub clock: ManualClock,
     pub channel: Channel,
     pub owner: String,
-    pub folder: tempfile::TempDir,
+    pub database: TestDatabase,
 }
 
 /// The installation that a test plays.
@@ -44,14 +44,14 @@ pub struct Installed {
 impl Server {
     /// Starts, and claims the owner.
     pub async fn start() -> Self {
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        let data_dir = folder.path().to_owned();
+        let database = TestDatabase::new();
+        let data_dir = database.folder.path().to_owned();
         let loopback = "127.0.0.1:0".parse().expect("an address");
         let config = Config {
             listen: loopback,
             ops_listen: loopback,
             public_address: None,
-            database: data_dir.join("rollcall.db"),
+            database: database.url.clone(),
             key_source: KeySource::File { path: data_dir.join("keys"), may_generate: true },
             allow_networks: vec!["127.0.0.0/8".parse().expect("a network")],
             ready_json: None,
@@ -66,7 +66,7 @@ impl Server {
         let code = std::fs::read_to_string(code_file).expect("the owner code");
         let request = pb::ClaimOwnerRequest { code, username: "ada".into(), password: PASSWORD.into() };
         let grant = StaffServiceClient::new(channel.clone()).claim_owner(request).await.expect("claimed").into_inner();
-        Self { running, clock, channel, owner: grant.token, folder }
+        Self { running, clock, channel, owner: grant.token, database }
     }
 
     pub async fn stop(self) {
