@@ -303,9 +303,7 @@ impl Scheduler {
 
     fn claim(&mut self, now_ms: i64, actions: &mut Actions) {
         self.pace.age(now_ms);
-        while self.in_flight < self.limits.in_flight
-            && self.pace.has_room()
-            && self.unrecorded < self.limits.unrecorded
+        while self.in_flight < self.limits.in_flight && self.pace.has_room() && self.unrecorded < self.limits.unrecorded
         {
             let Some(index) = self.rotation.pop_front() else { break };
             let most = self.share();

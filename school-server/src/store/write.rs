@@ -130,9 +130,8 @@ impl WriteStore {
         now_ms: i64,
     ) -> Result<bool, StoreFailure> {
         let conn = &self.connection;
-        let new = SEEN.execute(conn, &plan.seen, |row, (id, sha256)| {
-            row.put(&id.as_bytes()[..])?.put(&sha256[..]).map(drop)
-        })?;
+        let new = SEEN
+            .execute(conn, &plan.seen, |row, (id, sha256)| row.put(&id.as_bytes()[..])?.put(&sha256[..]).map(drop))?;
         if new < plan.seen.len() {
             return Ok(false);
         }

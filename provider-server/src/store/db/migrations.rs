@@ -30,15 +30,8 @@ pub async fn run<C: Migrate>(
 
 /// Tables whose rows are short and found by their key: SQLite keeps them in the key's tree alone, where it would else keep
 /// a tree of rows and one of keys.
-const KEYED: [&str; 7] = [
-    "student_versions",
-    "school_students",
-    "events",
-    "attempts",
-    "attempt_answers",
-    "idempotency",
-    "audit",
-];
+const KEYED: [&str; 7] =
+    ["student_versions", "school_students", "events", "attempts", "attempt_answers", "idempotency", "audit"];
 
 fn for_sqlite() -> Migrator {
     adapted(|sql| {
