@@ -1,5 +1,6 @@
 //! The one writer. Jobs that wait while a commit is under way share the next one: many callers, one fsync, no timer.
-//! Each job runs inside a savepoint, so that its failure undoes it alone.
+//! Each job but the first runs inside a savepoint, so that its failure undoes it alone. What the first one did is undone
+//! with the transaction, in which nothing else was done yet: a savepoint costs a copy of each page that is changed.
 
 use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
 
@@ -46,9 +47,18 @@ pub struct Tx<'c> {
     /// The time of this transaction, ms; later than any earlier one's or equal.
     pub now_ms: i64,
     outbox: Vec<Committed>,
+    /// Whether an earlier job did something in this transaction.
+    shared_with_others: bool,
 }
 
 impl Tx<'_> {
+    /// Undoes everything. An error ends the whole group: outside of a transaction no job may run.
+    async fn begin_anew(&mut self) -> Result<(), StoreError> {
+        self.outbox.clear();
+        self.conn.rollback().await;
+        self.conn.begin().await.map_err(|error| error.clone_if_fatal().unwrap_or(StoreError::Unreachable))
+    }
+
     /// Hands this to the engine once the transaction is durable.
     pub fn after_commit(&mut self, committed: Committed) {
         self.outbox.push(committed);
@@ -93,7 +103,7 @@ where
 {
     let job: Job = Box::new(move |tx| {
         Box::pin(async move {
-            match run_in_savepoint(tx, act).await {
+            match run_in_part(tx, act).await {
                 Ok(value) => Ok(Box::new(move |committed: Result<(), StoreError>| {
                     finish(committed.map(|()| value));
                 }) as Finish),
@@ -108,10 +118,19 @@ where
     writer.send(job).await.map_err(|_| StoreError::Stopping)
 }
 
-async fn run_in_savepoint<T, F>(tx: &mut Tx<'_>, act: F) -> Result<T, StoreError>
+async fn run_in_part<T, F>(tx: &mut Tx<'_>, act: F) -> Result<T, StoreError>
 where
     F: for<'t> FnOnce(&'t mut Tx<'_>) -> Act<'t, T> + Send,
 {
+    if !tx.shared_with_others {
+        let result = act(tx).await;
+        match &result {
+            Ok(_) => tx.shared_with_others = true,
+            Err(error) if error.clone_if_fatal().is_some() => {}
+            Err(_) => tx.begin_anew().await?,
+        }
+        return result;
+    }
     let outbox = tx.outbox.len();
     tx.conn.begin_part().await?;
     let result = act(tx).await;
@@ -210,7 +229,13 @@ impl Writer {
             }
         };
         let mut finishes: Vec<Finish> = Vec::with_capacity(waiting.len());
-        let mut tx = Tx { conn: &mut conn, shared: &self.shared, now_ms: self.last_ms, outbox: Vec::new() };
+        let mut tx = Tx {
+            conn: &mut conn,
+            shared: &self.shared,
+            now_ms: self.last_ms,
+            outbox: Vec::new(),
+            shared_with_others: false,
+        };
         let mut failed = None;
         for job in waiting.drain(..) {
             match job(&mut tx).await {
