@@ -35,7 +35,5 @@ Element.prototype.scrollTo ??= () => {};
 
 afterEach(() => {
   cleanup();
-  // Dialogs live in the body, beside the page: one that was closing must not be found by the next test.
-  document.body.replaceChildren();
   localStorage.clear();
 });
