@@ -53,8 +53,9 @@ test("above a thousand, the school's name is typed; Cancel sends nothing", async
   await user.click(within(confirm).getByRole("button", { name: "Cancel" }));
   expect(asked().every((request) => (request as { dryRun: boolean }).dryRun)).toBe(true);
   await user.click(await screen.findByRole("button", { name: "Replay 1204 messages" }));
-  await user.type(await screen.findByRole("textbox", { name: "Type Hill School to confirm" }), "Hill School");
-  await user.click(await screen.findByRole("button", { name: "Replay" }));
+  const again = await screen.findByRole("dialog", { name: "Replay 1,204 messages?" });
+  await user.type(within(again).getByRole("textbox", { name: "Type Hill School to confirm" }), "Hill School");
+  await user.click(within(again).getByRole("button", { name: "Replay" }));
   await waitFor(() => expect(asked().at(-1)).toMatchObject({ dryRun: false }));
   expect(await screen.findByText("1204 messages were queued")).toBeVisible();
 });
