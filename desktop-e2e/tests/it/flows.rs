@@ -13,7 +13,7 @@ use crate::{
     support::{program, provider, stop},
 };
 
-const SCHOOL: &str = "Hill School";
+pub const SCHOOL: &str = "Hill School";
 /// For what waits for a server's own pace.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -76,16 +76,47 @@ async fn the_whole_path_through_both_consoles() -> Result<()> {
     end(school_desk, console, provider).await
 }
 
-/// The receiver stops: the cause is told in words and messages are parked. It comes back: everything arrives.
+/// The receiver stops: the log window tells the cause in words and the message is parked. It comes back: sent again
+/// from the log window, the attempt is green and nothing is parked any more.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_stopped_receiver_is_told_and_everything_arrives_later() -> Result<()> {
+async fn a_stopped_receiver_is_told_and_a_message_is_sent_again() -> Result<()> {
     let stage = Stage::set(Keyring::Unlocked).await?;
     let (provider, console, school_desk, port) = enrolled(&stage).await?;
-    let url = format!("http://127.0.0.1:{port}/webhook");
-    // Waits that a test can sit through; the form for them has seconds.
-    let retry = json!({"maxTries": 2, "delaysMs": [200], "probeMs": 1_000, "timeoutMs": 5_000});
-    let connect = json!({"school": "school-1", "url": url, "retry": retry});
-    console.ask("SchoolService/ConnectSchool", connect).await?;
+    // No probe of its own while the test lasts.
+    wait_briefly(&console, port, 3_600_000).await?;
+
+    school_desk.kill().await?;
+    add_student(&console, "S-1", "Zoë", "Nguyễn", SCHOOL).await?;
+    open_school(&console, SCHOOL, "Deliveries").await?;
+    counted(&console, "Parked", 1).await?;
+    console.press("button", "Open webhook log").await?;
+    console.other_window().await?;
+    console.until_shown().await?;
+    // The newest attempt, by the keyboard.
+    console.script("document.querySelector('[role=grid]').focus()", vec![]).await?;
+    console.key("j").await?;
+    console.key(Key::Enter + "").await?;
+    console.until_said("Connection refused").await?;
+    ensure!(edge(&console).await?.contains("parked"), "the last try has its mark");
+
+    let school_desk = desk(&stage, port).await?;
+    school_desk.press("link", "Roster").await?;
+    console.press("button", "Send again").await?;
+    until_said_after(&console, PATIENCE, "Delivered by attempt").await?;
+    ensure!(edge(&console).await?.contains("delivered"), "the row is green now");
+    until_said_after(&school_desk, PATIENCE, "Zoë").await?;
+    console.main_window().await?;
+    counted(&console, "Parked", 0).await?;
+    delivered(&console, 1).await?;
+    end(school_desk, console, provider).await
+}
+
+/// The receiver stops and comes back: the provider notices by itself, and everything arrives.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_receiver_that_comes_back_gets_everything_by_itself() -> Result<()> {
+    let stage = Stage::set(Keyring::Unlocked).await?;
+    let (provider, console, school_desk, port) = enrolled(&stage).await?;
+    wait_briefly(&console, port, 1_000).await?;
 
     school_desk.kill().await?;
     add_student(&console, "S-1", "Zoë", "Nguyễn", SCHOOL).await?;
@@ -251,7 +282,7 @@ async fn entered(app: &App, role: &str, name: &str) -> Result<()> {
 }
 
 /// A provider, a console that is signed in, and a desk that is enrolled.
-async fn enrolled(stage: &Stage) -> Result<(Running, App, App, u16)> {
+pub async fn enrolled(stage: &Stage) -> Result<(Running, App, App, u16)> {
     let provider = provider(stage).await?;
     let console = stage.open(&program("desktop-provider")?, &[]).await?;
     become_owner(&console, &provider).await?;
@@ -260,6 +291,20 @@ async fn enrolled(stage: &Stage) -> Result<(Running, App, App, u16)> {
     let code = register(&console, SCHOOL, "school-1", &url).await?;
     enroll(&school_desk, &code, SCHOOL).await?;
     Ok((provider, console, school_desk, port))
+}
+
+/// Sets waits that a test can sit through; the form for them has seconds.
+async fn wait_briefly(console: &App, port: u16, probe_ms: u64) -> Result<()> {
+    let url = format!("http://127.0.0.1:{port}/webhook");
+    let retry = json!({"maxTries": 2, "delaysMs": [200], "probeMs": probe_ms, "timeoutMs": 5_000});
+    let connect = json!({"school": "school-1", "url": url, "retry": retry});
+    console.ask("SchoolService/ConnectSchool", connect).await.map(drop)
+}
+
+/// The classes of the bar at the edge of the open row.
+async fn edge(console: &App) -> Result<String> {
+    let row = console.script("return document.querySelector('[role=row][aria-selected=true]')?.className", vec![]);
+    Ok(row.await?.as_str().context("a row is open")?.to_owned())
 }
 
 /// Waits until the school's page counts so many messages as delivered.
@@ -280,7 +325,7 @@ async fn counted(console: &App, name: &str, count: u64) -> Result<()> {
 }
 
 /// The token inside what the keychain holds of a session.
-fn token_of(session: &str) -> Result<String> {
+pub fn token_of(session: &str) -> Result<String> {
     use base64::{Engine as _, engine::general_purpose::STANDARD};
     let stored: Value = serde_json::from_slice(&STANDARD.decode(session)?)?;
     Ok(stored["token"].as_str().context("a session has a token")?.to_owned())
@@ -292,7 +337,7 @@ fn roster(name: &str) -> Option<PathBuf> {
     here.ancestors().map(|folder| folder.join("shared/rosters").join(name)).find(|file| file.is_file())
 }
 
-async fn end(school_desk: App, console: App, provider: Running) -> Result<()> {
+pub async fn end(school_desk: App, console: App, provider: Running) -> Result<()> {
     school_desk.kill().await?;
     console.kill().await?;
     stop(provider).await

@@ -1,7 +1,9 @@
 //! Both consoles on real windows. Needs them built: `cargo build -p desktop-provider -p desktop-school`.
 
+mod accessible;
 mod bridge;
 mod flows;
 mod staff;
 mod states;
 mod support;
+mod tail;

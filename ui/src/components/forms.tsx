@@ -30,6 +30,19 @@ export function showViolations(form: FormInstance, error: ShellFailure, prefix =
   return placed.length > 0 && placed.length === error.violations.length;
 }
 
+/**
+ * Gives the focus of a dialog that opened to its safest control, unless somebody types in it already: a dialog that is
+ * slow to open would else take the rest of the text, and a blank would press the control.
+ */
+export function useDialogFocus() {
+  const first = useRef<HTMLButtonElement>(null);
+  const afterOpenChange = (shown: boolean) => {
+    const typing = document.activeElement?.matches("[role=dialog] :is(input, textarea)");
+    if (shown && !typing) first.current?.focus();
+  };
+  return { first, afterOpenChange };
+}
+
 /** For an act that cannot be undone: the name must be typed, Cancel has the focus, the danger button is a verb. */
 export function TypedConfirm({
   open,
@@ -58,7 +71,7 @@ export function TypedConfirm({
 }) {
   const { t } = useTranslation();
   const [typed, setTyped] = useState("");
-  const cancel = useRef<HTMLButtonElement>(null);
+  const { first: cancel, afterOpenChange } = useDialogFocus();
   useEffect(() => setTyped(""), [open]);
   const hint = t("confirm.typeName", { name });
   return (
@@ -66,7 +79,7 @@ export function TypedConfirm({
       open={open}
       title={title}
       onCancel={onCancel}
-      afterOpenChange={(shown) => shown && cancel.current?.focus()}
+      afterOpenChange={afterOpenChange}
       footer={[
         <Button key="cancel" ref={cancel} onClick={onCancel}>
           {t("act.cancel")}

@@ -1,8 +1,8 @@
 import { Alert, Button, Modal } from "antd";
-import { useRef, useState } from "react";
+import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { useAct } from "@/api/hooks";
-import { useTell } from "@/components/forms";
+import { useDialogFocus, useTell } from "@/components/forms";
 import { formatTime } from "@/components/time";
 import type { ImportRun } from "@/gen/rollcall/provider/v1/import";
 import { useMay } from "@/shell/session";
@@ -23,7 +23,7 @@ export function Outcome({ run }: { run: ImportRun }) {
   const tell = useTell();
   const mayUndo = useMay("ROLE_OPERATOR");
   const [asking, setAsking] = useState(false);
-  const cancel = useRef<HTMLButtonElement>(null);
+  const { first: cancel, afterOpenChange } = useDialogFocus();
   const undo = useAct("ImportService/UndoImport", ["ImportService"]);
   const until = undoUntil(run, Date.now());
   const applied = Number(run.applied).toLocaleString("en");
@@ -56,7 +56,7 @@ export function Outcome({ run }: { run: ImportRun }) {
         open={asking}
         title={t("undo.title")}
         onCancel={() => setAsking(false)}
-        afterOpenChange={(shown) => shown && cancel.current?.focus()}
+        afterOpenChange={afterOpenChange}
         footer={[
           <Button key="cancel" ref={cancel} onClick={() => setAsking(false)}>
             {common("act.cancel")}

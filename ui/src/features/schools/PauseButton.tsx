@@ -1,7 +1,8 @@
 import { Button, Modal, Radio } from "antd";
-import { useRef, useState } from "react";
+import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { formatCount, sum } from "@/components/format";
+import { useDialogFocus } from "@/components/forms";
 import { useMay } from "@/shell/session";
 import { type PauseLength, usePause } from "./usePause";
 import { type Listed, stateOf } from "./useSchools";
@@ -54,7 +55,7 @@ interface PauseDialogProps {
 function PauseDialog({ of, open, busy, onPause, onCancel }: PauseDialogProps) {
   const { t } = useTranslation("schools");
   const { t: common } = useTranslation();
-  const cancel = useRef<HTMLButtonElement>(null);
+  const { first: cancel, afterOpenChange } = useDialogFocus();
   const [length, setLength] = useState<PauseLength>(3_600);
   const waiting = Number(of.school.figures?.pending ?? 0);
   return (
@@ -62,7 +63,7 @@ function PauseDialog({ of, open, busy, onPause, onCancel }: PauseDialogProps) {
       open={open}
       title={t("pause.title", { name: of.school.name })}
       onCancel={onCancel}
-      afterOpenChange={(shown) => shown && cancel.current?.focus()}
+      afterOpenChange={afterOpenChange}
       footer={[
         <Button key="cancel" ref={cancel} onClick={onCancel}>
           {common("act.cancel")}

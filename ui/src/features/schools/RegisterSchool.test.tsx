@@ -210,3 +210,46 @@ test("who may not register is told which role it takes", async () => {
   expect(await screen.findByText(/Only an operator of the district or an owner/)).toBeVisible();
   expect(screen.queryByRole("button", { name: "Create the school" })).toBeNull();
 });
+
+test("without a district the owner creates it first; what the server refuses stands at its field", async () => {
+  let created = false;
+  let refused = true;
+  const { host, user } = openProvider("/register-school", {
+    calls: {
+      "DistrictService/ListDistricts": () => ({ districts: created ? DISTRICTS.slice(0, 1) : [], nextPageToken: "" }),
+      "DistrictService/CreateDistrict": () => {
+        if (refused) {
+          const violations = [{ field: "sourcedId", message: "d-1 is another district's" }];
+          throw refusal("already_exists", "the sourcedId is taken", { violations });
+        }
+        created = true;
+        return DISTRICTS[0];
+      },
+    },
+  });
+  expect(await screen.findByText("Schools belong to a district, and there is none yet.")).toBeVisible();
+  await expectAccessible();
+  await user.click(screen.getByRole("button", { name: "Create the district" }));
+  expect(await screen.findByText("Enter the district's name")).toBeVisible();
+  expect(screen.getByText("Enter the district's sourcedId")).toBeVisible();
+  expect(sent(host, "DistrictService/CreateDistrict")).toEqual([]);
+
+  await user.type(screen.getByLabelText("District name"), " North ");
+  await user.type(screen.getByLabelText("District sourcedId"), "d-1");
+  await user.click(screen.getByRole("button", { name: "Create the district" }));
+  expect(await screen.findByText("d-1 is another district's")).toBeVisible();
+  expect(sent(host, "DistrictService/CreateDistrict")).toEqual([{ name: "North", sourcedId: "d-1" }]);
+
+  refused = false;
+  await user.click(screen.getByRole("button", { name: "Create the district" }));
+  expect(await screen.findByLabelText("School name")).toBeVisible();
+});
+
+test("without a district anybody else is told whom to ask", async () => {
+  openProvider("/register-school", {
+    session: { ...OWNER, staff: { ...OWNER.staff, role: "ROLE_OPERATOR" } },
+    calls: { "DistrictService/ListDistricts": () => ({ districts: [], nextPageToken: "" }) },
+  });
+  expect(await screen.findByText("There is no district yet. Ask an owner to create it.")).toBeVisible();
+  expect(screen.queryByLabelText("District name")).toBeNull();
+});

@@ -1,6 +1,7 @@
 import { Button, Modal, Radio } from "antd";
-import { useRef, useState } from "react";
+import { useState } from "react";
 import { useTranslation } from "react-i18next";
+import { useDialogFocus } from "@/components/forms";
 
 const OVERLAPS = [86_400, 259_200, 604_800] as const;
 
@@ -16,14 +17,14 @@ interface RotateDialogProps {
 export function RotateDialog({ name, open, busy, onRotate, onCancel }: RotateDialogProps) {
   const { t } = useTranslation("schools");
   const { t: common } = useTranslation();
-  const cancel = useRef<HTMLButtonElement>(null);
+  const { first: cancel, afterOpenChange } = useDialogFocus();
   const [overlapS, setOverlap] = useState<(typeof OVERLAPS)[number]>(86_400);
   return (
     <Modal
       open={open}
       title={t("rotate.title", { name })}
       onCancel={onCancel}
-      afterOpenChange={(shown) => shown && cancel.current?.focus()}
+      afterOpenChange={afterOpenChange}
       footer={[
         <Button key="cancel" ref={cancel} onClick={onCancel}>
           {common("act.cancel")}

@@ -1,6 +1,7 @@
 import { Button, Modal, Radio } from "antd";
-import { useRef, useState } from "react";
+import { useState } from "react";
 import { useTranslation } from "react-i18next";
+import { useDialogFocus } from "@/components/forms";
 import { StatusPill } from "@/components/StatusPill";
 import type { School } from "@/gen/rollcall/provider/v1/school";
 import type { Student } from "@/gen/rollcall/provider/v1/student";
@@ -26,7 +27,7 @@ export function Conflict({
   const { t } = useTranslation("students");
   const { t: common } = useTranslation();
   const fieldText = useFieldText(schools);
-  const cancel = useRef<HTMLButtonElement>(null);
+  const { first: cancel, afterOpenChange } = useDialogFocus();
   const rows = conflicts(base, mine, theirs);
   const [fromMine, setFromMine] = useState(
     () => new Set(rows.filter(({ changedBy }) => changedBy !== "theirs").map(({ field }) => field)),
@@ -43,7 +44,7 @@ export function Conflict({
       width={760}
       title={t("conflict.title")}
       onCancel={onCancel}
-      afterOpenChange={(shown) => shown && cancel.current?.focus()}
+      afterOpenChange={afterOpenChange}
       footer={[
         <Button key="cancel" ref={cancel} onClick={onCancel}>
           {common("act.cancel")}

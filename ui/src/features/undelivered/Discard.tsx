@@ -1,10 +1,10 @@
 import { Button, Form, Input, Modal } from "antd";
 import { Trash2 } from "lucide-react";
-import { useRef, useState } from "react";
+import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { useAct } from "@/api/hooks";
 import { formatCount } from "@/components/format";
-import { showViolations, useTell, useUndoToast } from "@/components/forms";
+import { showViolations, useDialogFocus, useTell, useUndoToast } from "@/components/forms";
 import type { UndeliveredGroup } from "@/gen/rollcall/provider/v1/log";
 
 /** Gives a group up, for a reason that is kept; for ten seconds a press takes it back. */
@@ -13,7 +13,7 @@ export function Discard({ group, onDone }: { group: UndeliveredGroup; onDone: ()
   const { t: common } = useTranslation();
   const tell = useTell();
   const undoable = useUndoToast();
-  const cancel = useRef<HTMLButtonElement>(null);
+  const { first: cancel, afterOpenChange } = useDialogFocus();
   const [open, setOpen] = useState(false);
   const [form] = Form.useForm<{ reason: string }>();
   const discard = useAct("LogService/DiscardMessages", ["LogService"]);
@@ -58,7 +58,7 @@ export function Discard({ group, onDone }: { group: UndeliveredGroup; onDone: ()
         open={open}
         title={t("discard.title", says)}
         onCancel={() => setOpen(false)}
-        afterOpenChange={(shown) => shown && cancel.current?.focus()}
+        afterOpenChange={afterOpenChange}
         footer={[
           <Button key="cancel" ref={cancel} onClick={() => setOpen(false)}>
             {common("act.cancel")}

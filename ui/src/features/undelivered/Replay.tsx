@@ -1,10 +1,10 @@
 import { Button, Modal } from "antd";
 import { RotateCw } from "lucide-react";
-import { useRef, useState } from "react";
+import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { useAct } from "@/api/hooks";
 import { formatCount } from "@/components/format";
-import { TypedConfirm, useTell } from "@/components/forms";
+import { TypedConfirm, useDialogFocus, useTell } from "@/components/forms";
 import type { ReplayResponse, UndeliveredGroup } from "@/gen/rollcall/provider/v1/log";
 import { TYPED_ABOVE } from "./group";
 
@@ -13,7 +13,7 @@ export function Replay({ group, onDone }: { group: UndeliveredGroup; onDone: () 
   const { t } = useTranslation("undelivered");
   const { t: common } = useTranslation();
   const tell = useTell();
-  const cancel = useRef<HTMLButtonElement>(null);
+  const { first: cancel, afterOpenChange } = useDialogFocus();
   const [counted, setCounted] = useState<ReplayResponse | null>(null);
   const count = useAct("LogService/Replay");
   const send = useAct("LogService/Replay", ["LogService"]);
@@ -56,7 +56,7 @@ export function Replay({ group, onDone }: { group: UndeliveredGroup; onDone: () 
         open={counted !== null && !typed}
         title={number > 0 ? t("replay.title", says) : t("replay.none")}
         onCancel={() => setCounted(null)}
-        afterOpenChange={(shown) => shown && cancel.current?.focus()}
+        afterOpenChange={afterOpenChange}
         footer={[
           <Button key="cancel" ref={cancel} onClick={() => setCounted(null)}>
             {common(number > 0 ? "act.cancel" : "act.close")}

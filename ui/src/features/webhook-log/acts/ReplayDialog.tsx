@@ -1,9 +1,9 @@
 import { useQuery } from "@tanstack/react-query";
 import { Alert, Button, Modal, Select } from "antd";
-import { useEffect, useRef, useState } from "react";
+import { useEffect, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { call } from "@/api/hooks";
-import { TypedConfirm } from "@/components/forms";
+import { TypedConfirm, useDialogFocus } from "@/components/forms";
 import { Failure, ListSkeleton } from "@/components/states";
 import { useHost } from "@/shell/context";
 import type { ShellFailure } from "@/shell/host";
@@ -45,7 +45,7 @@ export function ReplayDialog({
   const [since, setSince] = useState<Since>("any");
   const [asking, setAsking] = useState(false);
   const [from, setFrom] = useState<string | undefined>();
-  const cancel = useRef<HTMLButtonElement>(null);
+  const { first: cancel, afterOpenChange } = useDialogFocus();
   const replay = useReplay(school, cursor);
   // The time stands still while the dialog is open: what was counted is what is sent.
   useEffect(
@@ -95,13 +95,13 @@ export function ReplayDialog({
         open={open && !asking}
         title={t("replay.title")}
         onCancel={onClose}
-        afterOpenChange={(shown) => shown && cancel.current?.focus()}
+        afterOpenChange={afterOpenChange}
         footer={footer}
         width={640}
         destroyOnHidden
       >
         <div className="flex flex-col gap-3">
-          <p className="m-0">
+          <div>
             {t("replay.what")} <code>{filter || t("replay.noFilter")}</code>, {t("replay.since")}{" "}
             <Select<Since>
               size="small"
@@ -111,7 +111,7 @@ export function ReplayDialog({
               onChange={setSince}
               options={(Object.keys(SINCE) as Since[]).map((value) => ({ value, label: t(SINCE_WORD[value]) }))}
             />
-          </p>
+          </div>
           {!enough && <Alert type="info" title={t("replay.needsSomething")} />}
           {replay.queued ? (
             <ReplayProgress queued={replay.queued} />
