@@ -2,12 +2,14 @@
 //! to look at the windows and press their buttons.
 
 mod app;
+mod notifications;
 mod page;
 mod process;
 mod session;
 mod stage;
 
 pub use app::App;
+pub use notifications::{Notification, Notifications};
 pub use process::{Group, until};
 pub use session::has_display;
 pub use stage::{Keyring, Stage};

@@ -8,11 +8,13 @@ use tempfile::TempDir;
 use tokio::{io::AsyncWriteExt, process::Command, time::timeout};
 
 use crate::{
-    App, STEP,
+    App, Notifications, STEP,
     process::{Group, output, until},
     session::{base, bus_without_services, folders, our_display, virtual_display},
 };
 
+/// Says where the session's bus is.
+const BUS: &str = "DBUS_SESSION_BUS_ADDRESS";
 /// The password of the test's keyring.
 const PASSWORD: &str = "test";
 
@@ -69,7 +71,7 @@ impl Stage {
             Keyring::Unlocked => bus.arg("--session"),
         };
         let (bus, address) = Group::start_and_read(bus.env_clear().envs(base(&environment))).await?;
-        environment.push(("DBUS_SESSION_BUS_ADDRESS".into(), address.trim().into()));
+        environment.push((BUS.into(), address.trim().into()));
 
         let mut stage = Self { folder, environment, keyring: None, _bus: bus, _display: xvfb };
         if keyring != Keyring::Absent {
@@ -165,6 +167,12 @@ impl Stage {
             Ok(found.filter(|window| !window.is_empty()))
         })
         .await
+    }
+
+    /// Takes the notifications of this session from now on.
+    pub async fn notifications(&self) -> Result<Notifications> {
+        let bus = self.environment.iter().find(|(name, _)| name == BUS).context("a stage has a bus")?;
+        Notifications::serve(&bus.1).await
     }
 
     /// Locks the keyring; from then on a prompt asks for the password, which nobody gives.

@@ -74,6 +74,7 @@ pub async fn notify_when_needed<R: Runtime>(app: AppHandle<R>, shell: Shell, rec
             let asked = link.request(GetStatusRequest {});
             if let Ok(status) = ReceiverServiceClient::new(link.channel()).get_status(asked).await {
                 tell(&app, told.of_receiver(status.get_ref()));
+                told.follow_enrollment(status.get_ref());
                 // A keychain that was unlocked since. Asked only once the receiver could read it: no second prompt.
                 let connected = *shell.links.state(Target::Provider).borrow() != LinkState::NotConnected;
                 if status.get_ref().enrolled && !connected {
@@ -120,6 +121,13 @@ impl Told {
         }
         (self.seen, self.alerts, self.secret_error) = (true, status.alerts, unreadable);
         news
+    }
+
+    /// Of a school that enrolls while this program runs, nothing is older than this start.
+    fn follow_enrollment(&mut self, status: &Status) {
+        if !status.enrolled && status.secret_error.is_empty() {
+            self.trouble.get_or_insert_default();
+        }
     }
 
     fn of_connection(&mut self, connection: &Connection) -> Option<News> {
@@ -206,5 +214,10 @@ mod tests {
         assert_eq!(told.of_connection(&connection(ConnectionState::Paused, "until Monday")), None);
         let down = told.of_connection(&connection(ConnectionState::Down, "nobody answers"));
         assert!(down.expect("told").0.contains("cannot deliver"));
+
+        let mut told = Told::default();
+        told.follow_enrollment(&Status::default());
+        let alarm = told.of_connection(&connection(ConnectionState::Active, "a second party has the code"));
+        assert!(alarm.is_some(), "enrolled since the start, and the first look comes after the alarm");
     }
 }

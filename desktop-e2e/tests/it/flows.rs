@@ -10,7 +10,7 @@ use thirtyfour::Key;
 
 use crate::{
     staff::{add_student, become_owner, desk, enroll, open_school, register, until_said_after, webhook},
-    support::{program, provider, stop},
+    support::{program, provider, stop, until_at},
 };
 
 pub const SCHOOL: &str = "Hill School";
@@ -96,7 +96,7 @@ async fn a_stopped_receiver_is_told_and_a_message_is_sent_again() -> Result<()> 
     console.script("document.querySelector('[role=grid]').focus()", vec![]).await?;
     console.key("j").await?;
     console.key(Key::Enter + "").await?;
-    console.until_said("Connection refused").await?;
+    console.until_said("refused the connection").await?;
     ensure!(edge(&console).await?.contains("parked"), "the last try has its mark");
 
     let school_desk = desk(&stage, port).await?;
@@ -176,10 +176,12 @@ async fn without_a_keychain_there_is_no_enrollment() -> Result<()> {
     end(school_desk, console, provider).await
 }
 
-/// A code that somebody else presents again is refused there, and both consoles of the school raise the alarm.
+/// A code that somebody else presents again is refused there, and both consoles of the school raise the alarm; the
+/// desktop's notification leads to it.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_reused_code_alarms_both_consoles() -> Result<()> {
     let stage = Stage::set(Keyring::Unlocked).await?;
+    let notifications = stage.notifications().await?;
     let provider = provider(&stage).await?;
     let console = stage.open(&program("desktop-provider")?, &[]).await?;
     become_owner(&console, &provider).await?;
@@ -199,6 +201,12 @@ async fn a_reused_code_alarms_both_consoles() -> Result<()> {
     other.kill().await?;
 
     until_said_after(&school_desk, PATIENCE, "The provider raised an alarm").await?;
+    let alarm = notifications.until_shown("Somebody else used the enrollment code").await?;
+    ensure!(!alarm.words.contains(&code), "a notification shows the code");
+    school_desk.press("link", "Roster").await?;
+    until_at(&school_desk, "#/roster").await?;
+    notifications.press(&alarm).await?;
+    school_desk.find("heading", "Status").await?;
     open_school(&console, SCHOOL, "Overview").await?;
     until_said_after(&console, PATIENCE, "presented again by a second party").await?;
     end(school_desk, console, provider).await

@@ -69,7 +69,8 @@ async fn a_live_log_moves_nothing_under_the_reader_and_misses_no_row() -> Result
     console.press("button", "Open webhook log").await?;
     console.other_window().await?;
     console.until_shown().await?;
-    until("all attempts are in the log", PATIENCE, async || Ok((newest(&console).await? >= ROWS).then_some(()))).await?;
+    until("all attempts are in the log", PATIENCE, async || Ok((newest(&console).await? >= ROWS).then_some(())))
+        .await?;
 
     // A reader some screens below the top, while 50 rows a second come.
     console.script("document.querySelector('[role=grid]').scrollTop = 3000", vec![]).await?;
@@ -100,14 +101,16 @@ async fn a_live_log_moves_nothing_under_the_reader_and_misses_no_row() -> Result
 
 /// The log sequence of the row on top; 0 without rows. A school's sequence begins at 1 and has no gaps.
 async fn newest(console: &App) -> Result<u64> {
-    const SCRIPT: &str = "const ids = [...document.querySelectorAll('[role=grid] [role=row][id]')].map((row) => row.id);
+    const SCRIPT: &str =
+        "const ids = [...document.querySelectorAll('[role=grid] [role=row][id]')].map((row) => row.id);
         return Math.max(0, ...ids.map((id) => Number(id.slice(id.lastIndexOf('-') + 1))))";
     Ok(console.script(SCRIPT, vec![]).await?.as_f64().unwrap_or_default() as u64)
 }
 
 /// How many rows the pill says are waiting.
 async fn waiting(console: &App) -> Result<u64> {
-    const SCRIPT: &str = "const pill = [...document.querySelectorAll('button')].find((at) => at.innerText.includes('Paused'));
+    const SCRIPT: &str =
+        "const pill = [...document.querySelectorAll('button')].find((at) => at.innerText.includes('Paused'));
         return (/([0-9,]+) new/.exec(pill?.innerText ?? '')?.[1] ?? '0').replace(',', '')";
     Ok(console.script(SCRIPT, vec![]).await?.as_str().unwrap_or_default().parse()?)
 }
@@ -158,11 +161,8 @@ impl Changes {
     }
 
     async fn put(&mut self, number: u64) -> Result<()> {
-        let put = pb::PutStudentRequest {
-            district: "d-1".into(),
-            student: Some(student(number)),
-            ..Default::default()
-        };
+        let put =
+            pb::PutStudentRequest { district: "d-1".into(), student: Some(student(number)), ..Default::default() };
         let request = self.allowed(put)?;
         self.students.put_student(request).await?;
         Ok(())

@@ -111,11 +111,16 @@ export default function WebhookLog() {
         <TestEvent school={id} />
         <ExportMenu school={id} schoolName={name} filter={text} />
       </TopBar>
-      <div className="flex flex-wrap items-start gap-2 bg-surface px-3 py-2" data-pane tabIndex={-1}>
+      <section
+        aria-label={t("bar")}
+        className="flex flex-wrap items-start gap-2 bg-surface px-3 py-2"
+        data-pane
+        tabIndex={-1}
+      >
         <FilterBar filter={filter} onChange={setFilter} serverProblem={refused} />
         <Presets filter={filter} onChange={setFilter} />
         <ColumnChooser shown={shown} onChange={setShown} />
-      </div>
+      </section>
       <Volume school={id} filter={filter} live={live} onChange={setFilter} />
       <main className="flex min-h-0 min-w-0">
         <div className="flex min-h-0 min-w-0 flex-1 flex-col" data-pane tabIndex={-1}>
