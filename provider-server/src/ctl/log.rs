@@ -45,6 +45,17 @@ pub enum LogCommand {
         #[arg(long)]
         follow: bool,
     },
+    /// The attempts that match as a file on stdout, newest first; that is audited.
+    Export {
+        #[command(flatten)]
+        school: School,
+        /// As in `list`; without it, every attempt.
+        #[arg(long, allow_hyphen_values = true, default_value = "", hide_default_value = true)]
+        filter: String,
+        /// A JSON object a line, or CSV with a header.
+        #[arg(long, value_parser = ["ndjson", "csv"], default_value = "ndjson")]
+        format: String,
+    },
     /// Messages that wait or rest, newest first.
     Messages {
         #[command(flatten)]
@@ -146,6 +157,13 @@ impl LogCommand {
             Self::List { school, filter, limit, follow } => {
                 let request = pb::ListAttemptsRequest { school: school.school, filter, ..Default::default() };
                 return list(request, limit, follow, session, output).await;
+            }
+            Self::Export { school, filter, format } => {
+                let request = pb::ExportAttemptsRequest { school: school.school, filter, format };
+                let mut parts = client.export_attempts(session.stream(request)).await?.into_inner();
+                while let Some(part) = parts.message().await? {
+                    output.raw(&part.data)?;
+                }
             }
             Self::Messages { school, states, limit } => {
                 let request = pb::ListMessagesRequest { school: school.school, states, ..Default::default() };

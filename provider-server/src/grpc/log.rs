@@ -1,6 +1,7 @@
 //! The delivery log: pages, the live tail, one message with everything, and acts on messages.
 
 mod answers;
+mod export;
 mod groups;
 mod histogram;
 mod overview;
@@ -17,6 +18,7 @@ use sha2::{Digest, Sha256};
 use tonic::{Request, Response, Status};
 
 use answers::{request_headers, to_attempt, to_details, to_message};
+use export::{Export, Format};
 use tail::Tail;
 
 use super::{
@@ -94,6 +96,25 @@ impl LogService for LogApi {
         let stopping = self.services.stopping.clone();
         let tail = Tail { store, school, filter, wake, stopping, cursor: after, told: None };
         Ok(Response::new(Box::pin(tail.into_stream())))
+    }
+
+    type ExportAttemptsStream = Flow<pb::ExportAttemptsResponse>;
+
+    async fn export_attempts(&self, request: Request<pb::ExportAttemptsRequest>) -> Answer<Self::ExportAttemptsStream> {
+        let caller = caller(&request)?;
+        let request = request.into_inner();
+        let (school, district) = self.school(&caller.scope, &request.school).await?;
+        let filter = read_filter(&request.filter).map_err(refused)?;
+        let format = Format::parse(&request.format).map_err(refused)?;
+        let store = self.services.store.clone();
+        let (actor, what) = (caller.actor, format!("{}, {}", format.as_str(), log::export::describe(&filter)));
+        let kept = store.act(move |tx| Box::pin(log::export::keep(tx, (school, district), actor, what)));
+        kept.await.map_err(to_status)?;
+        let max_tries = async { Ok::<_, StoreError>(log::heads(&mut store.reader().await?, school).await?.max_tries) };
+        let max_tries = max_tries.await.map_err(to_status)?;
+        let now_ms = store.now_ms();
+        let export = Export { store, school, filter, format, max_tries, now_ms, before: None, begun: false };
+        Ok(Response::new(Box::pin(export.into_stream())))
     }
 
     async fn get_message(&self, request: Request<pb::GetMessageRequest>) -> Answer<pb::Message> {

@@ -6,6 +6,7 @@
 
 pub(super) mod condition;
 pub mod discard;
+pub mod export;
 pub mod groups;
 pub mod histogram;
 pub mod message;

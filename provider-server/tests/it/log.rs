@@ -3,6 +3,7 @@
 mod acts;
 mod audit;
 mod door;
+mod exports;
 mod figures;
 mod filters;
 mod groups;

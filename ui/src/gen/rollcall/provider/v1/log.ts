@@ -67,6 +67,22 @@ export interface ListAttemptsResponse {
   searchedUntil: string | undefined;
 }
 
+export interface ExportAttemptsRequest {
+  school: string;
+  /** As in ListAttempts; empty exports every attempt. */
+  filter: string;
+  /**
+   * ndjson (an Attempt as JSON on each line) or csv (a header, then a line for each Attempt; RFC 4180, UTF-8). Empty means
+   * ndjson. In a CSV an apostrophe is put before texts that a spreadsheet would take for a formula.
+   */
+  format: string;
+}
+
+export interface ExportAttemptsResponse {
+  /** The next part of the file. */
+  data: string;
+}
+
 export interface TailAttemptsRequest {
   school: string;
   filter: string;
@@ -455,6 +471,11 @@ export interface LogService {
   ListAttempts(request: ListAttemptsRequest): Promise<ListAttemptsResponse>;
   /** Attempts as they are recorded, from a cursor on; no row is left out. */
   TailAttempts(request: TailAttemptsRequest): Observable<TailAttemptsResponse>;
+  /**
+   * The attempts that match a filter as a file, newest first: those recorded when the export begins. Neither bodies nor
+   * answers are in it. Kept in the audit log as `log.export`, before the first row is read.
+   */
+  ExportAttempts(request: ExportAttemptsRequest): Observable<ExportAttemptsResponse>;
   /** A message with its body, its attempts and their answers. Revealing the body is audited. */
   GetMessage(request: GetMessageRequest): Promise<Message>;
   /** Messages that wait or rest: pending, parked, held; newest first. */
