@@ -193,6 +193,13 @@ impl LogService for Log {
         Ok(Response::new(pb::ReplayResponse::default()))
     }
 
+    async fn cancel_replay(
+        &self,
+        _: Request<pb::CancelReplayRequest>,
+    ) -> Result<Response<pb::CancelReplayResponse>, Status> {
+        Ok(Response::new(pb::CancelReplayResponse::default()))
+    }
+
     async fn discard_messages(
         &self,
         _: Request<pb::DiscardMessagesRequest>,

@@ -33,11 +33,13 @@ use crate::{
     store::{
         Store, StoreError,
         log::{
-            self,
+            self, cancel,
             discard::Discard,
             message,
             replay::{self as store_replay, Selection},
-            resend, stats,
+            resend,
+            resends::ResendId,
+            stats,
         },
         scope::resolve_school_in_log,
     },
@@ -191,6 +193,19 @@ impl LogService for LogApi {
         replay(&self.services.store, place, selection, &caller.actor, request.dry_run).await
     }
 
+    async fn cancel_replay(&self, request: Request<pb::CancelReplayRequest>) -> Answer<pb::CancelReplayResponse> {
+        let caller = caller(&request)?;
+        let request = request.into_inner();
+        let place = self.school(&caller.scope, &request.school).await?;
+        let replay = read_replay(&request.replay).map_err(refused)?;
+        let cancelled = cancel::cancel(&self.services.store, place, replay, &caller.actor).await.map_err(to_status)?;
+        Ok(Response::new(pb::CancelReplayResponse {
+            replay: hex::encode(cancelled.replay),
+            restored: cancelled.restored,
+            begun: cancelled.begun,
+        }))
+    }
+
     async fn discard_messages(
         &self,
         request: Request<pb::DiscardMessagesRequest>,
@@ -265,7 +280,13 @@ pub async fn replay(
     dry_run: bool,
 ) -> Answer<pb::ReplayResponse> {
     let replayed = store_replay::replay(store, place, selection, actor, dry_run).await.map_err(to_status)?;
-    Ok(Response::new(pb::ReplayResponse { messages: replayed.messages, refused: replayed.refused }))
+    let queued = replayed.replay != ResendId::default();
+    Ok(Response::new(pb::ReplayResponse {
+        messages: replayed.messages,
+        refused: replayed.refused,
+        replay: if queued { hex::encode(replayed.replay) } else { String::new() },
+        cancelled: replayed.cancelled,
+    }))
 }
 
 /// A page of a school's attempts, for staff and for the school itself.
@@ -301,6 +322,18 @@ fn message_id(field: &str, text: &str) -> Result<EventId, Refusal> {
     text.trim()
         .parse()
         .map_err(|_| Refusal::field(field, "is not a message's id: they look like evt_ and 26 characters"))
+}
+
+/// The replay that is named; none where it is left out.
+fn read_replay(text: &str) -> Result<Option<ResendId>, Refusal> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let mut id = ResendId::default();
+    match hex::decode_to_slice(text, &mut id) {
+        Ok(()) => Ok(Some(id)),
+        Err(_) => Err(Refusal::field("replay", "is not from a replay: leave it out for the school's newest")),
+    }
 }
 
 fn read_reason(text: &str) -> Result<String, Refusal> {

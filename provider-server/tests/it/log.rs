@@ -2,6 +2,7 @@
 
 mod acts;
 mod audit;
+mod cancels;
 mod door;
 mod exports;
 mod figures;
@@ -10,3 +11,4 @@ mod groups;
 mod live;
 mod messages;
 mod pages;
+mod requests;

@@ -144,6 +144,11 @@ export interface AttemptDetail {
   signedBy: string[];
   /** Fingerprint of the key that the receiver says it verified with. */
   verifiedKey: string;
+  /**
+   * Who had it made by a resend or a replay: a username, or `school:sch_…` where the school itself asked. Empty for the
+   * engine's own attempts, and for those of before this was kept.
+   */
+  requestedBy: string;
 }
 
 export interface ListMessagesRequest {
@@ -238,6 +243,25 @@ export interface ReplayResponse {
   messages: string;
   /** Left out because the student has left the school or the body was purged. */
   refused: string;
+  /** For CancelReplay; empty where nothing was queued. */
+  replay: string;
+  /** Cancelled before everything was queued; `messages` says how many were. */
+  cancelled: boolean;
+}
+
+export interface CancelReplayRequest {
+  school: string;
+  /** From Replay. Empty: the school's newest, also while its messages are still being queued. */
+  replay: string;
+}
+
+export interface CancelReplayResponse {
+  /** The one that was cancelled. */
+  replay: string;
+  /** As they were before. */
+  restored: string;
+  /** Attempted already. */
+  begun: string;
 }
 
 export interface DiscardMessagesRequest {
@@ -490,6 +514,11 @@ export interface LogService {
    * Superseded, discarded and erased messages, and those that wait for their first try, are left out.
    */
   Replay(request: ReplayRequest): Promise<ReplayResponse>;
+  /**
+   * Cancels a replay: what no attempt was made of goes back to what it was. What is being sent at this moment is sent to
+   * its end. A message that was asked for again since stays queued. May be repeated.
+   */
+  CancelReplay(request: CancelReplayRequest): Promise<CancelReplayResponse>;
   /**
    * What could not be delivered so far, in groups of one school and one cause: parked, held, and what waits after a
    * failed try. A page holds the groups of some schools, by school name.
