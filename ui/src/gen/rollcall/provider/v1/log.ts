@@ -369,6 +369,20 @@ export interface Overview {
   attention: AttentionItem[];
   /** Items in all. */
   attentionTotal: number;
+  /**
+   * What waited a day before the running hour began; absent where that was not kept: before the first day, and where no
+   * server ran in that hour.
+   */
+  dayAgo: WaitingFigures | undefined;
+}
+
+export interface WaitingFigures {
+  at: string | undefined;
+  pending: string;
+  parked: string;
+  held: string;
+  /** When the oldest of them was made; absent where none was. */
+  oldestUndeliveredAt: string | undefined;
 }
 
 export interface DayFigures {
