@@ -3,6 +3,7 @@
 mod acts;
 mod audit;
 mod cancels;
+mod counts;
 mod door;
 mod exports;
 mod figures;
