@@ -136,8 +136,8 @@ impl Shell {
         Ok(message_json(&run?.into_inner()))
     }
 
-    /// Writes the bytes of a stream (`ExportProblems`, `ExportRoster`) to a file that somebody named, as a whole or not
-    /// at all, readable by its owner only. Answers its length.
+    /// Writes the bytes of a stream (`ExportProblems`, `ExportRoster`, `ExportAttempts`) to a file that somebody named, as a
+    /// whole or not at all, readable by its owner only. Answers its length.
     ///
     /// # Errors
     /// As the server answered, or [`ErrorCode::File`].

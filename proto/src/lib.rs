@@ -1,7 +1,8 @@
 //! What provider, school and consoles must agree on, and nothing else: the gRPC schema, the webhook contract,
-//! the enrollment code, the roster digest and the typed ids.
+//! the enrollment code, the roster digest, the cells of a CSV and the typed ids.
 
 pub mod access;
+pub mod cell;
 pub mod digest;
 pub mod enrollment;
 pub mod id;

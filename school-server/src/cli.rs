@@ -134,8 +134,15 @@ pub enum Students {
 
 #[derive(Subcommand)]
 pub enum Roster {
-    /// Every student in the wire form, as JSON lines sorted by sourcedId
-    Export,
+    /// Every student as a file on stdout, sorted by sourcedId
+    #[command(
+        after_help = "Example:\n  school-server roster export --data-dir ./school --format oneroster > roster.zip"
+    )]
+    Export {
+        /// JSON lines in the wire form, CSV with a header, or a OneRoster zip
+        #[arg(long, value_parser = ["jsonl", "csv", "oneroster"], default_value = "jsonl")]
+        format: String,
+    },
     /// The digest that the provider computes too
     Digest,
 }

@@ -131,7 +131,7 @@ async fn beside(settings: Settings, command: Command, json: bool) -> Result<(), 
         Command::Students(Students::History { sourced_id, limit }) => {
             history::student(&mut client, sourced_id, limit, json).await
         }
-        Command::Roster(Roster::Export) => export(&mut client).await,
+        Command::Roster(Roster::Export { format }) => export(&mut client, format).await,
         Command::Roster(Roster::Digest) => digest(&mut client, json).await,
         Command::Events(Events::List { follow, limit, verdict }) => {
             events(&mut client, follow, limit, verdict, json).await
@@ -303,11 +303,11 @@ async fn students(client: &mut ReceiverClient, search: &str, json: bool) -> Resu
     }
 }
 
-async fn export(client: &mut ReceiverClient) -> Result<(), AppError> {
-    let mut chunks = client.export_roster(ExportRosterRequest {}).await?.into_inner();
+async fn export(client: &mut ReceiverClient, format: String) -> Result<(), AppError> {
+    let mut chunks = client.export_roster(ExportRosterRequest { format }).await?.into_inner();
     let mut out = stdout().lock();
     while let Some(chunk) = chunks.message().await? {
-        out.write_all(&chunk.json_lines).map_err(output)?;
+        out.write_all(&chunk.data).map_err(output)?;
     }
     out.flush().map_err(output)
 }

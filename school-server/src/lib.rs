@@ -16,6 +16,7 @@ pub mod inbox;
 pub mod metrics;
 pub mod provider_link;
 pub mod receive;
+pub mod roster_file;
 pub mod rotation;
 pub mod secrets;
 pub mod signature_check;

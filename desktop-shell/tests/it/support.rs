@@ -35,7 +35,14 @@ pub const LIMIT: Duration = Duration::from_secs(20);
 pub const RULES: Rules = Rules(&[
     WindowRule {
         label: "main",
-        methods: &["LogService/*", "StaffService/*", "StudentService/*", "ImportService/*", "DistrictService/*"],
+        methods: &[
+            "LogService/*",
+            "StaffService/*",
+            "StudentService/*",
+            "ImportService/*",
+            "DistrictService/*",
+            "SchoolService/CreateSchool",
+        ],
         sees_secrets: false,
     },
     WindowRule { label: "secret-once", methods: &["SchoolService/ShowSecretOnce"], sees_secrets: true },
@@ -148,6 +155,15 @@ impl LogService for Log {
         Ok(Response::new(Box::pin(tail)))
     }
 
+    type ExportAttemptsStream = BoxStream<'static, Result<pb::ExportAttemptsResponse, Status>>;
+
+    async fn export_attempts(
+        &self,
+        _: Request<pb::ExportAttemptsRequest>,
+    ) -> Result<Response<Self::ExportAttemptsStream>, Status> {
+        Ok(Response::new(Box::pin(stream::empty())))
+    }
+
     async fn list_attempts(
         &self,
         _: Request<pb::ListAttemptsRequest>,
@@ -175,6 +191,13 @@ impl LogService for Log {
 
     async fn replay(&self, _: Request<pb::ReplayRequest>) -> Result<Response<pb::ReplayResponse>, Status> {
         Ok(Response::new(pb::ReplayResponse::default()))
+    }
+
+    async fn cancel_replay(
+        &self,
+        _: Request<pb::CancelReplayRequest>,
+    ) -> Result<Response<pb::CancelReplayResponse>, Status> {
+        Ok(Response::new(pb::CancelReplayResponse::default()))
     }
 
     async fn discard_messages(

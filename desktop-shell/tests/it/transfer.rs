@@ -103,3 +103,30 @@ async fn what_was_not_chosen_or_not_allowed_is_not_read_or_written() {
     assert!(!target.exists() && !target.with_file_name("out.csv.part").exists(), "nothing is left behind");
     desk.provider.stop().await.expect("a clean stop");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_schools_log_is_saved_by_a_window_that_may_read_it() {
+    let desk = Desk::start().await;
+    desk.claim().await;
+    desk.call("DistrictService/CreateDistrict", json!({"name": "North", "sourcedId": "d-1"})).await.expect("created");
+    let school = json!({"district": "d-1", "name": "Hill", "sourcedId": "sch-7"});
+    desk.call("SchoolService/CreateSchool", school).await.expect("created");
+    let target = desk.folder.path().join("log.csv");
+    let ask = |school: &str, format: &str| json!({"school": school, "filter": "status:failed", "format": format});
+    let save = async |window: &str, request: &serde_json::Value| {
+        desk.shell.save(window, "LogService/ExportAttempts", request, &target).await.map_err(|error| error.code)
+    };
+    assert_eq!(save("secret-once", &ask("sch-7", "csv")).await, Err(ErrorCode::NotAllowed));
+    assert_eq!(save("main", &ask("sch-8", "csv")).await, Err(ErrorCode::NotFound));
+    assert_eq!(save("main", &ask("sch-7", "xlsx")).await, Err(ErrorCode::InvalidArgument));
+    assert!(!target.exists() && !target.with_file_name("log.csv.part").exists(), "nothing is left behind");
+
+    let saved = save("main", &ask("sch-7", "csv")).await.expect("saved");
+    let text = std::fs::read_to_string(&target).expect("a file");
+    assert_eq!(saved, text.len() as u64);
+    assert!(text.starts_with("logSequence,at,messageId,") && text.lines().count() == 1, "{text}");
+    // A school that nothing was sent to yet: a file, and nothing in it.
+    assert_eq!(save("main", &ask("sch-7", "ndjson")).await, Ok(0));
+    assert_eq!(std::fs::metadata(&target).expect("a file").len(), 0);
+    desk.provider.stop().await.expect("a clean stop");
+}

@@ -45,6 +45,17 @@ pub enum LogCommand {
         #[arg(long)]
         follow: bool,
     },
+    /// The attempts that match as a file on stdout, newest first; that is audited.
+    Export {
+        #[command(flatten)]
+        school: School,
+        /// As in `list`; without it, every attempt.
+        #[arg(long, allow_hyphen_values = true, default_value = "", hide_default_value = true)]
+        filter: String,
+        /// A JSON object a line, or CSV with a header.
+        #[arg(long, value_parser = ["ndjson", "csv"], default_value = "ndjson")]
+        format: String,
+    },
     /// Messages that wait or rest, newest first.
     Messages {
         #[command(flatten)]
@@ -83,6 +94,14 @@ pub enum LogCommand {
         group: Option<GroupName>,
         #[arg(long)]
         dry_run: bool,
+    },
+    /// Cancels a replay: what was not attempted yet goes back to what it was.
+    CancelReplay {
+        #[command(flatten)]
+        school: School,
+        /// As the replay answered it [default: the school's newest].
+        #[arg(default_value = "", hide_default_value = true)]
+        replay: String,
     },
     /// What could not be delivered so far, by school and cause.
     Undelivered {
@@ -147,6 +166,13 @@ impl LogCommand {
                 let request = pb::ListAttemptsRequest { school: school.school, filter, ..Default::default() };
                 return list(request, limit, follow, session, output).await;
             }
+            Self::Export { school, filter, format } => {
+                let request = pb::ExportAttemptsRequest { school: school.school, filter, format };
+                let mut parts = client.export_attempts(session.stream(request)).await?.into_inner();
+                while let Some(part) = parts.message().await? {
+                    output.raw(&part.data)?;
+                }
+            }
             Self::Messages { school, states, limit } => {
                 let request = pb::ListMessagesRequest { school: school.school, states, ..Default::default() };
                 return messages(request, limit, session, output).await;
@@ -170,6 +196,17 @@ impl LogCommand {
                     Fields::default()
                         .with(if dry_run { "would send" } else { "queued" }, answer.messages)
                         .with("refused", answer.refused)
+                        .with("replay", &answer.replay)
+                        .with("cancelled", if answer.cancelled { "before everything was queued" } else { "" })
+                })?;
+            }
+            Self::CancelReplay { school, replay } => {
+                let request = pb::CancelReplayRequest { school: school.school, replay };
+                output.one(&client.cancel_replay(session.call(request)).await?.into_inner(), |answer| {
+                    Fields::default()
+                        .with("replay", &answer.replay)
+                        .with("restored", answer.restored)
+                        .with("attempted already", answer.begun)
                 })?;
             }
             Self::Undelivered { school, district } => {
@@ -363,6 +400,10 @@ fn show(message: &pb::Message, output: &Output) -> std::io::Result<()> {
         output.line("\nAttempts")?;
         let rows: Vec<Vec<String>> = attempts.iter().map(|attempt| row(attempt)).collect();
         output.raw(table(&HEADERS, &rows).as_bytes())?;
+        for detail in message.attempts.iter().filter(|detail| !detail.requested_by.is_empty()) {
+            let number = detail.attempt.as_ref().map_or(0, |attempt| attempt.try_number);
+            output.line(&format!("  try {number}: asked for by {}", detail.requested_by))?;
+        }
         for attempt in attempts.iter().filter(|attempt| !attempt.explanation.is_empty()) {
             output.line(&format!("  try {}: {}", attempt.try_number, attempt.explanation))?;
         }

@@ -35,10 +35,15 @@ fn fields(overview: &pb::Overview) -> Fields {
         let p95 = f64::from(day.latency_p95_us) / 1_000.0;
         format!("{} attempts{}, p95 {p95:.1} ms", day.attempts, share.unwrap_or_default())
     };
+    let then = overview.day_ago.as_ref().map(|then| {
+        let at = time(then.at.as_ref());
+        format!("{} pending, {} parked, {} held at {at}", then.pending, then.parked, then.held)
+    });
     Fields::default()
         .with("last 24 h", day(&overview.last_day))
         .with("24 h before", day(&overview.day_before))
         .with("waiting", format!("{} pending, {} parked, {} held", overview.pending, overview.parked, overview.held))
+        .with("a day before", then.unwrap_or_default())
         .with("oldest", time(overview.oldest_undelivered_at.as_ref()))
         .with("schools", overview.schools_total)
         .with("needs attention", overview.attention_total)

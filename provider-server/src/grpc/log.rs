@@ -1,6 +1,7 @@
 //! The delivery log: pages, the live tail, one message with everything, and acts on messages.
 
 mod answers;
+mod export;
 mod groups;
 mod histogram;
 mod overview;
@@ -17,6 +18,7 @@ use sha2::{Digest, Sha256};
 use tonic::{Request, Response, Status};
 
 use answers::{request_headers, to_attempt, to_details, to_message};
+use export::{Export, Format};
 use tail::Tail;
 
 use super::{
@@ -31,11 +33,13 @@ use crate::{
     store::{
         Store, StoreError,
         log::{
-            self,
+            self, cancel,
             discard::Discard,
             message,
             replay::{self as store_replay, Selection},
-            resend, stats,
+            resend,
+            resends::ResendId,
+            stats,
         },
         scope::resolve_school_in_log,
     },
@@ -94,6 +98,25 @@ impl LogService for LogApi {
         let stopping = self.services.stopping.clone();
         let tail = Tail { store, school, filter, wake, stopping, cursor: after, told: None };
         Ok(Response::new(Box::pin(tail.into_stream())))
+    }
+
+    type ExportAttemptsStream = Flow<pb::ExportAttemptsResponse>;
+
+    async fn export_attempts(&self, request: Request<pb::ExportAttemptsRequest>) -> Answer<Self::ExportAttemptsStream> {
+        let caller = caller(&request)?;
+        let request = request.into_inner();
+        let (school, district) = self.school(&caller.scope, &request.school).await?;
+        let filter = read_filter(&request.filter).map_err(refused)?;
+        let format = Format::parse(&request.format).map_err(refused)?;
+        let store = self.services.store.clone();
+        let (actor, what) = (caller.actor, format!("{}, {}", format.as_str(), log::export::describe(&filter)));
+        let kept = store.act(move |tx| Box::pin(log::export::keep(tx, (school, district), actor, what)));
+        kept.await.map_err(to_status)?;
+        let max_tries = async { Ok::<_, StoreError>(log::heads(&mut store.reader().await?, school).await?.max_tries) };
+        let max_tries = max_tries.await.map_err(to_status)?;
+        let now_ms = store.now_ms();
+        let export = Export { store, school, filter, format, max_tries, now_ms, before: None, begun: false };
+        Ok(Response::new(Box::pin(export.into_stream())))
     }
 
     async fn get_message(&self, request: Request<pb::GetMessageRequest>) -> Answer<pb::Message> {
@@ -170,6 +193,19 @@ impl LogService for LogApi {
         replay(&self.services.store, place, selection, &caller.actor, request.dry_run).await
     }
 
+    async fn cancel_replay(&self, request: Request<pb::CancelReplayRequest>) -> Answer<pb::CancelReplayResponse> {
+        let caller = caller(&request)?;
+        let request = request.into_inner();
+        let place = self.school(&caller.scope, &request.school).await?;
+        let replay = read_replay(&request.replay).map_err(refused)?;
+        let cancelled = cancel::cancel(&self.services.store, place, replay, &caller.actor).await.map_err(to_status)?;
+        Ok(Response::new(pb::CancelReplayResponse {
+            replay: hex::encode(cancelled.replay),
+            restored: cancelled.restored,
+            begun: cancelled.begun,
+        }))
+    }
+
     async fn discard_messages(
         &self,
         request: Request<pb::DiscardMessagesRequest>,
@@ -244,7 +280,13 @@ pub async fn replay(
     dry_run: bool,
 ) -> Answer<pb::ReplayResponse> {
     let replayed = store_replay::replay(store, place, selection, actor, dry_run).await.map_err(to_status)?;
-    Ok(Response::new(pb::ReplayResponse { messages: replayed.messages, refused: replayed.refused }))
+    let queued = replayed.replay != ResendId::default();
+    Ok(Response::new(pb::ReplayResponse {
+        messages: replayed.messages,
+        refused: replayed.refused,
+        replay: if queued { hex::encode(replayed.replay) } else { String::new() },
+        cancelled: replayed.cancelled,
+    }))
 }
 
 /// A page of a school's attempts, for staff and for the school itself.
@@ -280,6 +322,18 @@ fn message_id(field: &str, text: &str) -> Result<EventId, Refusal> {
     text.trim()
         .parse()
         .map_err(|_| Refusal::field(field, "is not a message's id: they look like evt_ and 26 characters"))
+}
+
+/// The replay that is named; none where it is left out.
+fn read_replay(text: &str) -> Result<Option<ResendId>, Refusal> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let mut id = ResendId::default();
+    match hex::decode_to_slice(text, &mut id) {
+        Ok(()) => Ok(Some(id)),
+        Err(_) => Err(Refusal::field("replay", "is not from a replay: leave it out for the school's newest")),
+    }
 }
 
 fn read_reason(text: &str) -> Result<String, Refusal> {

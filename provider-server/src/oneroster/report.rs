@@ -2,6 +2,8 @@
 
 use std::{borrow::Cow, io};
 
+use rollcall_proto::cell::neutral;
+
 use super::code::Code;
 
 /// How bad a problem is.
@@ -101,14 +103,6 @@ pub fn write_report<'a>(out: impl io::Write, problems: impl IntoIterator<Item = 
     csv.flush()
 }
 
-/// Puts an apostrophe before what a spreadsheet would take for a formula.
-pub fn neutral(value: &str) -> Cow<'_, str> {
-    match value.as_bytes().first() {
-        Some(b'=' | b'+' | b'-' | b'@' | b'\t' | b'\r') => Cow::Owned(format!("'{value}")),
-        _ => Cow::Borrowed(value),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -129,21 +123,5 @@ mod tests {
              error,users.csv,7,'@evil,'=x,row.width,\"the row has another number of columns than the header: 22 expected, 3 found\",\
              \"quote values that contain a comma, and fill every column\"\r\n"
         );
-    }
-
-    #[test]
-    fn only_a_leading_sign_is_neutralised() {
-        for (value, expected) in [
-            ("=1", "'=1"),
-            ("+1", "'+1"),
-            ("-1", "'-1"),
-            ("@a", "'@a"),
-            ("\ta", "'\ta"),
-            ("\ra", "'\ra"),
-            ("a=b", "a=b"),
-            ("", ""),
-        ] {
-            assert_eq!(neutral(value), expected);
-        }
     }
 }

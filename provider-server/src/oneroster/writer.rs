@@ -7,12 +7,12 @@ use std::{
 };
 
 use jiff::Timestamp;
+use rollcall_proto::cell::neutral_within;
 use sha2::{Digest, Sha256};
 use zip::{ZipWriter, write::SimpleFileOptions};
 
 use super::{
     layout::{DEMOGRAPHIC_COLUMNS, FILES, MANIFEST, ORG_COLUMNS, ORGS, ROLE_COLUMNS, ROLES, USER_COLUMNS_1_2, USERS},
-    report::neutral,
     types::{Kind, OrgRow, OrgType, RosterEnrollment, RowStatus, StudentRow},
     value::MAX_CHARS,
 };
@@ -187,11 +187,8 @@ fn optional(value: &Option<String>) -> Cow<'_, str> {
     value.as_deref().map(safe).unwrap_or_default()
 }
 
-/// As in the report, but never longer than a value may be: there the sign itself gives way.
+/// As in the report, but never longer than a value may be.
 /// Ids are not passed through here: their characters make no formula, and another id would be another student.
 fn safe(value: &str) -> Cow<'_, str> {
-    match neutral(value) {
-        Cow::Owned(longer) if longer.chars().count() > MAX_CHARS => Cow::Owned(format!("'{}", &value[1..])),
-        other => other,
-    }
+    neutral_within(value, MAX_CHARS)
 }

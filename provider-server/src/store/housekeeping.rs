@@ -1,9 +1,11 @@
-//! What ends by itself: pauses, retiring secrets, unconfirmed handoffs, codes, sessions, limits.
+//! What ends by itself: pauses, retiring secrets, unconfirmed handoffs, codes, sessions, limits. And what is kept by the
+//! hour.
 
 use rollcall_proto::id::SchoolId;
 
 use super::{
-    Committed, Store, StoreError, Tx, codes, imports, limits, log::discard, school_connection::NO_SECRET, staff,
+    Committed, Store, StoreError, Tx, codes, imports, limits, log::discard, overview::waiting,
+    school_connection::NO_SECRET, staff,
 };
 use crate::crash;
 
@@ -23,6 +25,7 @@ pub async fn round(store: &Store, round: u64) -> Result<(), StoreError> {
     if due {
         store.act(|tx| Box::pin(end_due(tx))).await?;
     }
+    waiting::keep_hour(store).await?;
     if round.is_multiple_of(PURGE_EVERY) {
         store.act(|tx| Box::pin(purge(tx))).await?;
         store.act(|tx| Box::pin(imports::undoing::purge(tx))).await?;

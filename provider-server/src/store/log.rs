@@ -4,13 +4,16 @@
 //! came. Attempts that were no first, automatic success have an index of their own; a student's and a message's are
 //! found by theirs.
 
+pub mod cancel;
 pub(super) mod condition;
 pub mod discard;
+pub mod export;
 pub mod groups;
 pub mod histogram;
 pub mod message;
 pub mod replay;
 pub mod resend;
+pub mod resends;
 mod search;
 pub mod stats;
 

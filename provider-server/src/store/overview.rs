@@ -1,7 +1,9 @@
 //! The dashboard: figures of the last day against the one before, a strip per school, what waits, what needs attention.
-//! Attempts come from the hourly counters; what waits is counted from the index of what is open. Nothing reads the log.
+//! Attempts come from the hourly counters; what waits is counted from the index of what is open, and kept once an hour.
+//! Nothing reads the log.
 
 mod attention;
+pub mod waiting;
 
 use std::collections::HashMap;
 
@@ -15,6 +17,8 @@ use crate::model::{
     latency::percentile,
     school::ShownState,
 };
+
+use waiting::Waiting;
 
 /// Hours of a strip.
 pub const HOURS: usize = 24;
@@ -34,6 +38,8 @@ pub struct Overview {
     pub held: u64,
     /// The oldest message that waits, and when it was made.
     pub oldest: Option<(EventId, i64)>,
+    /// What waited when the running hour began, a day ago; `None` where that was not kept.
+    pub day_ago: Option<Waiting>,
     /// Worst first, at most 500.
     pub schools: Vec<Strip>,
     pub schools_total: usize,
@@ -113,6 +119,7 @@ pub async fn overview(
     // The running hour is the last of the 24.
     let first_hour_ms = now_ms - now_ms.rem_euclid(HOUR_MS) - DAY_MS + HOUR_MS;
     [overview.last_day, overview.day_before] = days(conn, &districts, first_hour_ms).await?;
+    overview.day_ago = waiting::day_before(conn, &districts, first_hour_ms + DAY_MS - HOUR_MS).await?;
     let mut schools = read_schools(conn, &districts, now_ms).await?;
     count_open(conn, &districts, &mut schools).await?;
     count_failed(conn, &districts, first_hour_ms, &mut schools).await?;

@@ -2,10 +2,14 @@
 
 mod acts;
 mod audit;
+mod cancels;
+mod counts;
 mod door;
+mod exports;
 mod figures;
 mod filters;
 mod groups;
 mod live;
 mod messages;
 mod pages;
+mod requests;

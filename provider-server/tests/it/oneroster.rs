@@ -4,4 +4,5 @@ mod broken;
 mod hostile;
 pub mod real;
 mod round_trip;
+mod school_file;
 pub mod support;

@@ -19,11 +19,12 @@ use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status};
 use zeroize::Zeroizing;
 
-use super::{events, history};
+use super::{events, export, history};
 use crate::{
     app::merged_secrets,
     clock::Clock,
     inbox::Inbox,
+    roster_file::{Form, School},
     secrets::{Enrollment, Identity, KeptSecret, LiveKeys, SecretStore, StoreError},
     signature_check::{self, Pasted},
     store::read::ReadStore,
@@ -67,6 +68,16 @@ fn unix_ms(at: Timestamp) -> i64 {
 }
 
 impl Desk {
+    /// The school's sourcedId and name, as far as they are known.
+    async fn school(&self) -> Result<(String, String), Status> {
+        match self.keys.get().map(|keys| keys.identity.clone()) {
+            Some(identity) if !identity.school_sourced_id.is_empty() => {
+                Ok((identity.school_sourced_id, identity.school_name))
+            }
+            _ => Ok((self.store.figures().await.map_err(unreadable)?.school_sourced_id, String::new())),
+        }
+    }
+
     async fn status(&self) -> Result<ReceiverStatus, Status> {
         let figures = self.store.figures().await.map_err(unreadable)?;
         let keys = self.keys.get();
@@ -231,20 +242,12 @@ impl ReceiverService for Desk {
 
     async fn export_roster(
         &self,
-        _: Request<ExportRosterRequest>,
+        request: Request<ExportRosterRequest>,
     ) -> Result<Response<Self::ExportRosterStream>, Status> {
-        let pages = futures::stream::try_unfold((self.store.clone(), String::new()), |(store, after)| async move {
-            let students = store.export(&after).await.map_err(unreadable)?;
-            let Some(last) = students.last() else { return Ok(None) };
-            let next = last.sourced_id.clone();
-            let mut lines = Vec::with_capacity(students.len() * 512);
-            for student in &students {
-                lines.extend_from_slice(student.json.as_bytes());
-                lines.push(b'\n');
-            }
-            Ok(Some((RosterChunk { json_lines: lines.into() }, (store, next))))
-        });
-        Ok(Response::new(Box::pin(pages)))
+        let form = Form::parse(&request.into_inner().format)
+            .ok_or_else(|| Status::invalid_argument("format: must be jsonl, csv or oneroster"))?;
+        let (sourced_id, name) = self.school().await?;
+        Ok(Response::new(export::stream(self.store.clone(), form, School { sourced_id, name })))
     }
 
     async fn get_roster_digest(&self, _: Request<GetRosterDigestRequest>) -> Result<Response<RosterDigest>, Status> {

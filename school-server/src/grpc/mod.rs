@@ -2,6 +2,7 @@
 
 pub mod desk;
 mod events;
+mod export;
 mod history;
 
 use std::{net::SocketAddr, time::Duration};

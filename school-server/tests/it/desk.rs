@@ -2,7 +2,7 @@
 
 use rollcall_proto::{
     school::v1::{
-        CheckSignatureRequest, GetStatusRequest, InstallSecretRequest, ListStudentsRequest,
+        CheckSignatureRequest, ExportRosterRequest, GetStatusRequest, InstallSecretRequest, ListStudentsRequest,
         receiver_service_client::ReceiverServiceClient,
     },
     webhook::signature::SigningSecret,
@@ -119,6 +119,45 @@ async fn pasted_request_is_checked_with_the_live_secret() {
     assert!(right.verified && right.checks.iter().all(|check| check.ok), "{right:?}");
     let newline = check([signed.body.as_slice(), b"\n"].concat()).await;
     assert_eq!((newline.verified, newline.likely_cause.as_str()), (false, "trailing_newline"));
+    drop(desk);
+    receiver.running.stop().await.expect("a clean stop");
+}
+
+#[tokio::test]
+async fn the_roster_is_exported_as_lines_as_csv_and_as_a_zip() {
+    let receiver = Receiver::start().await;
+    // More than a page of the store, and more than a part of the answer.
+    for number in 1..=620 {
+        let (id, body) = student_event(number, "created", &format!("S-{number:03}"), number);
+        assert_eq!(receiver.post(&receiver.sign(id, body)).await.status.as_u16(), 200);
+    }
+    let mut desk = receiver.desk().await;
+    let mut file = async |format: &str| {
+        let request = ExportRosterRequest { format: format.into() };
+        let mut chunks = desk.export_roster(request).await?.into_inner();
+        let mut file = Vec::new();
+        while let Some(chunk) = chunks.message().await? {
+            file.extend_from_slice(&chunk.data);
+        }
+        Ok::<_, tonic::Status>(file)
+    };
+    let lines: String = (1..=620).map(|number| student_line(&format!("S-{number:03}"), number) + "\n").collect();
+    for format in ["", "jsonl"] {
+        assert_eq!(file(format).await.expect("exported"), lines.as_bytes(), "{format}");
+    }
+    let csv = String::from_utf8(file("csv").await.expect("exported")).expect("a text");
+    assert!(csv.starts_with("sourcedId,givenName,familyName,"), "{csv}");
+    assert_eq!(csv.lines().count(), 621);
+    assert!(csv.lines().nth(4).is_some_and(|row| row.starts_with("S-004,José,Canary4,")), "{csv}");
+    let zip = file("oneroster").await.expect("exported");
+    let mut zip = zip::ZipArchive::new(std::io::Cursor::new(zip)).expect("a zip");
+    let mut users = String::new();
+    std::io::Read::read_to_string(&mut zip.by_name("users.csv").expect("there"), &mut users).expect("a text");
+    assert_eq!(users.lines().count(), 621);
+    let mut orgs = String::new();
+    std::io::Read::read_to_string(&mut zip.by_name("orgs.csv").expect("there"), &mut orgs).expect("a text");
+    assert_eq!(orgs.lines().nth(1), Some("sch-7,,,Seven,school,,"));
+    assert_eq!(file("xlsx").await.expect_err("no form").code(), Code::InvalidArgument);
     drop(desk);
     receiver.running.stop().await.expect("a clean stop");
 }

@@ -197,10 +197,10 @@ pub fn student_line(sourced_id: &str, version: u64) -> String {
 }
 
 pub async fn export(desk: &mut DeskClient) -> String {
-    let mut chunks = desk.export_roster(ExportRosterRequest {}).await.expect("exported").into_inner();
+    let mut chunks = desk.export_roster(ExportRosterRequest::default()).await.expect("exported").into_inner();
     let mut text = Vec::new();
     while let Some(chunk) = chunks.message().await.expect("a chunk") {
-        text.extend_from_slice(&chunk.json_lines);
+        text.extend_from_slice(&chunk.data);
     }
     String::from_utf8(text).expect("UTF-8")
 }

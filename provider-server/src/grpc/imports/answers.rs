@@ -1,6 +1,6 @@
 //! Runs and problems as the schema tells them.
 
-use rollcall_proto::provider::v1 as pb;
+use rollcall_proto::{cell::neutral, provider::v1 as pb};
 use tonic::Status;
 
 use crate::{
@@ -10,7 +10,7 @@ use crate::{
         import_run::RunState,
         planned_change::{FieldChange, PlannedChange},
     },
-    oneroster::report::{REPORT_HEADER, neutral},
+    oneroster::report::REPORT_HEADER,
     store::imports::{Run, plan::SchoolPlan, problems::KeptProblem},
 };
 

@@ -74,6 +74,7 @@ pub fn to_details(attempts: Vec<message::AttemptDetail>, max_tries: u32) -> Vec<
             response_body,
             signed_by: detail.signed_by,
             verified_key: answer.verified_key.into(),
+            requested_by: detail.requested_by,
         });
     }
     details.into()

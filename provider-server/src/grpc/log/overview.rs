@@ -9,7 +9,7 @@ use crate::{
     model::{access::Scope, attention::AttentionItem},
     store::{
         Store, StoreError,
-        overview::{self, Day, Strip},
+        overview::{self, Day, Strip, waiting::Waiting},
         scope::resolve_district,
     },
 };
@@ -34,11 +34,22 @@ pub async fn answer(store: &Store, scope: &Scope, district: &str) -> Answer<pb::
         held: overview.held,
         oldest_undelivered_at: overview.oldest.map(|(_, created_ms)| timestamp(created_ms)),
         oldest_undelivered_message: overview.oldest.map(|(id, _)| id.to_string()).unwrap_or_default(),
+        day_ago: overview.day_ago.map(to_waiting),
         schools: overview.schools.into_iter().map(to_strip).collect(),
         schools_total: u32::try_from(overview.schools_total).unwrap_or(u32::MAX),
         attention: overview.attention.into_iter().map(to_item).collect(),
         attention_total: u32::try_from(overview.attention_total).unwrap_or(u32::MAX),
     }))
+}
+
+fn to_waiting(waiting: Waiting) -> pb::WaitingFigures {
+    pb::WaitingFigures {
+        at: Some(timestamp(waiting.at_ms)),
+        pending: waiting.pending,
+        parked: waiting.parked,
+        held: waiting.held,
+        oldest_undelivered_at: waiting.oldest_ms.map(timestamp),
+    }
 }
 
 fn to_day(day: Day) -> pb::DayFigures {

@@ -3,7 +3,7 @@
 use rollcall_proto::id::{ChangeId, DistrictId, EventId, SchoolId, StudentId};
 use zeroize::Zeroizing;
 
-use super::{Attempt, BUDGET, COLUMNS, Conn, Row, StoreError, Value, condition::Statement, heads};
+use super::{Attempt, BUDGET, COLUMNS, Conn, Row, StoreError, Value, condition::Statement, heads, resends};
 use crate::{
     error::Refusal,
     model::{
@@ -131,6 +131,8 @@ pub struct AttemptDetail {
     pub answer: Option<KeptAnswer>,
     /// Fingerprints of the secrets that signed; empty where that is not known any more.
     pub signed_by: Vec<String>,
+    /// Who had it made: a username, or `school:ID`; empty for the engine's own, and where nothing was kept.
+    pub requested_by: String,
 }
 
 /// The attempts of a message, oldest first: the newest of them, where there are very many.
@@ -150,6 +152,7 @@ pub async fn attempts(conn: &mut Conn, shared: &Shared, message: &Message) -> Re
         false => Some(shared.keys.get(conn, &school_scope(message.school)).await?),
     };
     let secrets = secrets(conn, message.school).await?;
+    let asked = resends::of_message(conn, message.id).await?;
     let mut details = Vec::with_capacity(attempts.len());
     for attempt in attempts.into_iter().rev() {
         let log_sequence = attempt.log_sequence as i64;
@@ -162,7 +165,8 @@ pub async fn attempts(conn: &mut Conn, shared: &Shared, message: &Message) -> Re
             }
             _ => the_only_secret(&secrets, attempt.at_ms),
         };
-        details.push(AttemptDetail { attempt, answer, signed_by });
+        let requested_by = resends::requested_by(&asked, &attempt);
+        details.push(AttemptDetail { attempt, answer, signed_by, requested_by });
     }
     Ok(details)
 }

@@ -4,12 +4,20 @@
 //! waits for its first try anyway. Who has left the school is not told of again, and a purged body cannot be sent: such
 //! messages are refused, and counted.
 
+use std::sync::Arc;
+
 use rollcall_proto::id::{DistrictId, SchoolId};
 
-use super::{BUDGET, StoreError, Value, groups::Group, heads, search::Range};
+use super::{
+    BUDGET, StoreError, cancel,
+    groups::Group,
+    heads,
+    resends::{self, Request, ResendId},
+    search::Range,
+};
 use crate::{
     error::{Refusal, RefusalKind},
-    model::log_filter::LogFilter,
+    model::{delivery::Trigger, log_filter::LogFilter},
     store::{
         Committed, Conn, Store, Tx,
         audit::{self, AuditAct},
@@ -42,10 +50,14 @@ pub struct Selection {
 /// What a replay does, or would do.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Replayed {
+    /// Names it, for a cancel; zeros where nothing was queued.
+    pub replay: ResendId,
     /// Messages queued.
     pub messages: u64,
     /// Left out because the student has left the school or the body was purged.
     pub refused: u64,
+    /// Whether it was cancelled before everything was queued.
+    pub cancelled: bool,
 }
 
 /// Sends again what is selected; with `dry_run` only counts.
@@ -64,17 +76,25 @@ pub async fn replay(
         return Err(Refusal::field("group", "stands instead of a filter and a time: give one of them").into());
     }
     let (sequences, refused) = select(store, school, &selection).await?;
-    let mut replayed = Replayed { messages: sequences.len() as u64, refused };
+    let messages = sequences.len() as u64;
     if dry_run || sequences.is_empty() {
-        return Ok(replayed);
+        return Ok(Replayed { messages, refused, ..Replayed::default() });
     }
-    let detail = format!("{} messages, {}", sequences.len(), describe(&selection));
-    let mut act = Some(AuditAct::in_district(district, actor, "messages.replayed", school).with_detail(detail));
-    replayed.messages = 0;
+    let replay = store.shared().entropy.bytes();
+    let mut replayed = Replayed { replay, refused, ..Replayed::default() };
+    let detail = format!("{messages} messages, {}", describe(&selection));
+    let act = AuditAct::in_district(district, actor, "messages.replayed", school).with_detail(detail);
+    let actor: Arc<str> = actor.into();
+    let who = actor.clone();
+    store.act(move |tx| Box::pin(async move { begin(tx, school, replay, &who, act).await })).await?;
     for part in sequences.chunks(PART) {
-        let (part, act) = (part.to_vec(), act.take());
+        let (part, who) = (part.to_vec(), actor.clone());
         let asked = part.len() as u64;
-        let queued = store.act(move |tx| Box::pin(queue(tx, school, part, act))).await?;
+        let queued = store.act(move |tx| Box::pin(async move { queue(tx, school, replay, &who, part).await })).await?;
+        let Some(queued) = queued else {
+            replayed.cancelled = true;
+            break;
+        };
         replayed.messages += queued;
         // A student left, or a message was superseded, since the count.
         replayed.refused += asked - queued;
@@ -194,29 +214,35 @@ async fn by_attempts(
     Ok(())
 }
 
+async fn begin(
+    tx: &mut Tx<'_>,
+    school: SchoolId,
+    replay: ResendId,
+    actor: &str,
+    act: AuditAct,
+) -> Result<(), StoreError> {
+    let sql = "INSERT INTO replays (replay_id, school_id, at_ms, actor) VALUES ($1, $2, $3, $4)";
+    let values = vec![(&replay).into(), school.into(), tx.now_ms.into(), actor.to_owned().into()];
+    tx.conn.execute(sql, values).await?;
+    audit::append(tx, vec![act]).await
+}
+
+/// Queues a part of it; `None` once it was cancelled.
 async fn queue(
     tx: &mut Tx<'_>,
     school: SchoolId,
+    id: ResendId,
+    actor: &str,
     sequences: Vec<u64>,
-    act: Option<AuditAct>,
-) -> Result<u64, StoreError> {
+) -> Result<Option<u64>, StoreError> {
     tx.lock_schools([school]).await?;
-    // The rules once more: the count was made before this transaction.
-    let sql =
-        "UPDATE events SET state = 'pending', reason = '', due_ms = $2, next_trigger = 'replay', settled_ms = NULL
-               WHERE school_id = $1 AND state IN ('pending', 'delivered', 'parked', 'held')
-                 AND EXISTS (SELECT 1 FROM event_bodies b WHERE b.event_id = events.event_id)
-                 AND (event_type NOT IN ('student.created', 'student.updated', 'student.enrolled')
-                    OR EXISTS (SELECT 1 FROM school_students p WHERE p.school_id = events.school_id
-                        AND p.sourced_id = events.sourced_id AND p.present = 1))
-                 AND sequence IN {list} RETURNING sequence";
-    let list = sequences.into_iter().map(Value::from).collect();
-    let queued = tx.conn.query_list(sql, vec![school.into(), tx.now_ms.into()], list).await?.len() as u64;
-    if let Some(act) = act {
-        audit::append(tx, vec![act]).await?;
+    if !cancel::goes_on(tx, id).await? {
+        return Ok(None);
     }
-    if queued > 0 {
+    // The rules once more: the count was made before this transaction.
+    let queued = resends::queue(tx, Request { id, school, trigger: Trigger::Replay, actor }, sequences).await?;
+    if !queued.is_empty() {
         tx.after_commit(Committed::Reload(school));
     }
-    Ok(queued)
+    Ok(Some(queued.len() as u64))
 }

@@ -8,10 +8,15 @@ use rollcall_proto::{
 use super::{
     StoreError,
     message::{self, Message},
+    resends::{self, Request},
 };
 use crate::{
     error::Refusal,
-    model::{access::Scope, delivery::state, student::Student},
+    model::{
+        access::Scope,
+        delivery::{Trigger, state},
+        student::Student,
+    },
     store::{
         Committed, Tx,
         audit::{self, AuditAct},
@@ -51,7 +56,9 @@ pub async fn resend(tx: &mut Tx<'_>, scope: &Scope, id: EventId, actor: &str) ->
     let queued = match row {
         Some(_) => {
             check_still_there(tx, &message).await?;
-            queue(tx, &message).await?;
+            let resend = tx.shared.entropy.bytes();
+            let request = Request { id: resend, school: message.school, trigger: Trigger::Resend, actor };
+            resends::queue(tx, request, vec![message.sequence]).await?;
             tx.after_commit(Committed::Reload(message.school));
             Queued { message: id, try_number: message.tries + 1 }
         }
@@ -79,13 +86,6 @@ async fn check_still_there(tx: &mut Tx<'_>, message: &Message) -> Result<(), Sto
         )
         .into()),
     }
-}
-
-async fn queue(tx: &mut Tx<'_>, message: &Message) -> Result<(), StoreError> {
-    let sql =
-        "UPDATE events SET state = 'pending', reason = '', due_ms = $3, next_trigger = 'resend', settled_ms = NULL
-               WHERE school_id = $1 AND sequence = $2";
-    tx.conn.execute(sql, vec![message.school.into(), message.sequence.into(), tx.now_ms.into()]).await.map(drop)
 }
 
 /// Makes a new message from what the school should hold of the student now.

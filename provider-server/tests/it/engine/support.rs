@@ -103,18 +103,33 @@ impl Receiver {
 
     /// Keeps the first request waiting for a permit, and answers 204 to all.
     pub async fn hanging(permits: &'static Semaphore) -> Self {
+        Self::hanging_at(|number| number == 0, permits).await
+    }
+
+    /// The same for each request from this number on, counted from 0.
+    pub async fn hanging_from(first: usize, permits: &'static Semaphore) -> Self {
+        Self::hanging_at(move |number| number >= first, permits).await
+    }
+
+    async fn hanging_at(
+        hangs: impl Fn(usize) -> bool + Clone + Send + Sync + 'static,
+        permits: &'static Semaphore,
+    ) -> Self {
         let inner = Arc::new(Inner {
             got: Mutex::default(),
             script: Mutex::new(Arc::new(|_, _| StatusCode::NO_CONTENT.into_response())),
             came: Notify::new(),
         });
-        let hanging = move |State(inner): State<Arc<Inner>>, headers: HeaderMap, body: Bytes| async move {
-            let is_first = inner.got.lock().expect("not poisoned").is_empty();
-            let response = answer(State(inner), headers, body).await;
-            if is_first {
-                permits.acquire().await.expect("never closed").forget();
+        let hanging = move |State(inner): State<Arc<Inner>>, headers: HeaderMap, body: Bytes| {
+            let hangs = hangs.clone();
+            async move {
+                let waits = hangs(inner.got.lock().expect("not poisoned").len());
+                let response = answer(State(inner), headers, body).await;
+                if waits {
+                    permits.acquire().await.expect("never closed").forget();
+                }
+                response
             }
-            response
         };
         let router = Router::new().fallback(hanging).with_state(inner.clone());
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");

@@ -1,6 +1,6 @@
 use provider_server::{
     model::{access::Role, outcome::Cause},
-    store::record::AttemptRow,
+    store::{housekeeping, record::AttemptRow},
 };
 use rollcall_proto::{
     id::{DistrictId, RunId},
@@ -231,4 +231,44 @@ async fn the_overview_says_what_needs_attention_most_urgent_first() {
     assert_eq!(told, ["import_failed", "oldest_undelivered", "clock_skew", "old_secret", "paused"]);
     assert_eq!(overview.attention[1].message_id, made[0].event.to_string());
     assert_eq!(overview.attention[0].message, "An import failed: the zip is damaged.");
+}
+
+#[tokio::test]
+async fn what_waits_is_compared_with_a_day_ago() {
+    let mut log = Log::new().await;
+    let made = log.put(&[("S-1", "Ada", &["a"]), ("S-2", "Ada", &["a"]), ("S-3", "Ada", &["b"])]).await;
+    // Sessions end within the days of this test.
+    let overview = async |log: &Log, day: u32| {
+        let (mut client, _) = log.sign_in(&format!("viewer-{day}"), Role::Viewer, vec![log.district]).await;
+        client.get_overview(pb::GetOverviewRequest::default()).await.expect("figures").into_inner()
+    };
+    let round = async |log: &Log| housekeeping::round(&log.test.store, 1).await.expect("a round");
+    log.record(vec![parked(&made[0], Cause::Http)]).await;
+    round(&log).await;
+    assert_eq!(overview(&log, 0).await.day_ago, None, "nothing was kept a day ago");
+    // Within the hour nothing more is kept: it is what was there when the hour began.
+    log.record(vec![parked(&made[1], Cause::Http)]).await;
+    log.test.clock.advance(HOUR_MS - 1);
+    round(&log).await;
+    assert_eq!(log.test.texts("SELECT hex(school_id) FROM waiting_hours").await.len(), 2, "a row a school");
+
+    log.test.clock.advance(23 * HOUR_MS + 2);
+    round(&log).await;
+    let now = overview(&log, 1).await;
+    let then = now.day_ago.clone().expect("kept");
+    assert_eq!((then.at, then.oldest_undelivered_at), (at(START_MS), at(START_MS)));
+    assert_eq!((then.pending, then.parked, then.held), (2, 1, 0));
+    assert_eq!((now.pending, now.parked, now.held), (1, 2, 0));
+    // Of another district nothing is told.
+    let elsewhere = DistrictId::new(START_MS, log.test.entropy.bytes());
+    let (mut outsider, _) = log.sign_in("outsider", Role::Viewer, vec![elsewhere]).await;
+    let foreign = outsider.get_overview(pb::GetOverviewRequest::default()).await.expect("figures").into_inner();
+    assert_eq!((foreign.day_ago, foreign.schools_total), (None, 0));
+    // An hour in which no server ran is not made up, and what is over two days old is gone.
+    log.test.clock.advance(HOUR_MS);
+    assert_eq!(overview(&log, 2).await.day_ago, None);
+    log.test.clock.advance(48 * HOUR_MS);
+    round(&log).await;
+    let hours = log.test.texts("SELECT DISTINCT CAST(hour_ms AS TEXT) FROM waiting_hours ORDER BY 1").await;
+    assert_eq!(hours, [(START_MS + 73 * HOUR_MS).to_string()]);
 }

@@ -110,3 +110,43 @@ async fn what_a_receiver_refuses_is_explained_and_goes_out_once_it_is_mended() {
     assert_eq!((stats.by_cause.len(), stats.by_status["parked"] >= 1, stats.parked), (1, true, 0));
     rig.stop().await;
 }
+
+#[tokio::test]
+async fn a_cancelled_replay_sends_no_more_and_what_was_under_way_is_told() {
+    static PERMITS: tokio::sync::Semaphore = tokio::sync::Semaphore::const_new(0);
+    let receiver = Receiver::hanging_from(2, &PERMITS).await;
+    let other = Receiver::accepting().await;
+    let mut rig = Rig::new(2).await;
+    rig.connect(0, &receiver.url(), Settings { max_in_flight: 1, ..Settings::default() }).await;
+    rig.connect(1, &other.url(), Settings::default()).await;
+    let door = Door::new(&rig.test, &rig.queue);
+    let (mut client, _) = door.sign_in("ada", Role::Operator, vec![rig.district]).await;
+    rig.start();
+    rig.put(0, "S-1", "Ada").await;
+    rig.put(0, "S-2", "Grace").await;
+    tail_until(&mut client, "s0", "status:delivered", 2).await;
+
+    let request = pb::ReplayRequest { school: "s0".into(), filter: "status:delivered".into(), ..Default::default() };
+    let queued = client.replay(request).await.expect("queued").into_inner();
+    assert_eq!(queued.messages, 2);
+    receiver.wait_for(3).await;
+    let cancel = pb::CancelReplayRequest { school: "s0".into(), replay: queued.replay };
+    let cancelled = client.cancel_replay(cancel).await.expect("cancelled").into_inner();
+    // An attempt is recorded once it ends: the one under way counts among those not attempted.
+    assert_eq!((cancelled.restored, cancelled.begun), (2, 0));
+    // What another school gets was committed later: by then the machine knows of the cancel.
+    rig.put(1, "S-4", "Flo").await;
+    tail_until(&mut client, "s1", "status:delivered", 1).await;
+    PERMITS.add_permits(1);
+    let ended = tail_until(&mut client, "s0", "trigger:replay", 1).await.remove(0);
+    // The machine goes on, and the other one stays as it was.
+    rig.put(0, "S-3", "Eve").await;
+    PERMITS.add_permits(1);
+    tail_until(&mut client, "s0", "student:S-3 status:delivered", 1).await;
+    rig.until("SELECT state || ' ' || next_trigger FROM events", &["delivered automatic"; 4]).await;
+    assert_eq!(receiver.got().len(), 4);
+    let shown = pb::GetMessageRequest { message: ended.message_id, reveal_body: false };
+    let shown = client.get_message(shown).await.expect("shown").into_inner();
+    assert_eq!((shown.tries, shown.attempts[1].requested_by.as_str()), (2, "ada"));
+    rig.stop().await;
+}

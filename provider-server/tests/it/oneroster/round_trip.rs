@@ -8,9 +8,9 @@ use provider_server::oneroster::{
     GRADES, Kind, Options, OrgRow, OrgType, PreferredNames, Profile, RoleType, RosterEnrollment, RowStatus,
     StudentFields, StudentRow,
     generator::{Changes, Roster},
-    report::neutral,
     writer::{WriteOptions, write},
 };
+use rollcall_proto::cell::neutral;
 
 use super::support::{Kept, check_with};
 

@@ -35,6 +35,13 @@ function overview(more: Partial<Overview> = {}): Overview {
     schoolsTotal: 1,
     attention: [],
     attentionTotal: 0,
+    dayAgo: {
+      at: "2026-11-22T16:00:00.000Z",
+      pending: "9",
+      parked: "4",
+      held: "1",
+      oldestUndeliveredAt: "2026-11-22T15:30:00.000Z",
+    },
     ...more,
   };
 }
@@ -67,9 +74,26 @@ test("the four figures stand with what they changed by", async () => {
   open(overview());
   const figures = await screen.findByRole("region", { name: "Figures" });
   expect(figures).toHaveTextContent("99.5 %−0.4 points against the day before · 2,000 attempts");
-  expect(figures).toHaveTextContent(/2 h 0 minmade 2026-11-23/);
-  expect(figures).toHaveTextContent(/Parked messages7unchanged since .* · 4 waiting, 0 held/);
+  expect(figures).toHaveTextContent(/2 h 0 min\+1 h 30 min since yesterday · made 2026-11-23/);
+  expect(figures).toHaveTextContent("Parked messages7+3 since yesterday · 4 waiting, 0 held");
   expect(figures).toHaveTextContent("412 ms+41 ms against the day before");
+});
+
+test("what waits less than yesterday is told so, and nothing is made up where nothing was kept", async () => {
+  const before = overview().dayAgo as NonNullable<Overview["dayAgo"]>;
+  const { unmount } = open(overview({ parked: "1", oldestUndeliveredAt: "2026-11-23T16:00:12.000Z" }));
+  const figures = await screen.findByRole("region", { name: "Figures" });
+  expect(figures).toHaveTextContent(/Oldest undelivered5 min 0 s−25 min 0 s since yesterday/);
+  expect(figures).toHaveTextContent("Parked messages1−3 since yesterday");
+  unmount();
+  const calm = open(overview({ parked: "4", dayAgo: { ...before, oldestUndeliveredAt: undefined } }));
+  const same = await screen.findByRole("region", { name: "Figures" });
+  expect(same).toHaveTextContent("Parked messages4as yesterday");
+  expect(same).toHaveTextContent("2 h 0 minnone yesterday");
+  calm.unmount();
+  open(overview({ dayAgo: undefined }));
+  const first = await screen.findByRole("region", { name: "Figures" });
+  expect(within(first).getAllByText(/^nothing known of yesterday/)).toHaveLength(2);
 });
 
 test("a day without attempts makes no figure up", async () => {

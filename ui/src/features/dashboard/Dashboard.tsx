@@ -57,13 +57,13 @@ export default function Dashboard() {
         isEmpty={(data) => data.schoolsTotal === 0 && district === ""}
         empty={<Empty text={t("empty")} action={mayRegister && register} />}
       >
-        {(data) => <Content overview={data} district={district} />}
+        {(data) => <Content overview={data} />}
       </Loaded>
     </Page>
   );
 }
 
-function Content({ overview, district }: { overview: Overview; district: string }) {
+function Content({ overview }: { overview: Overview }) {
   const { t } = useTranslation("dashboard");
   const total = (of: (strip: Overview["schools"][number]) => number[]) =>
     Array.from({ length: 24 }, (_, hour) => overview.schools.reduce((sum, strip) => sum + (of(strip)[hour] ?? 0), 0));
@@ -71,7 +71,7 @@ function Content({ overview, district }: { overview: Overview; district: string 
   return (
     <>
       <Attention overview={overview} />
-      <Figures overview={overview} district={district} />
+      <Figures overview={overview} />
       <HourChart
         label={t("throughput.title")}
         at={overview.at ?? new Date().toISOString()}

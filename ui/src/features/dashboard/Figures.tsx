@@ -4,17 +4,19 @@ import { Figure } from "@/components/Page";
 import { formatDuration, formatTime } from "@/components/time";
 import type { Overview } from "@/gen/rollcall/provider/v1/log";
 import { usePreferences } from "@/theme/preferences";
-import { useFirst } from "./useOverview";
 
 /** `+3`, `−0.4`: a change with its sign. */
 const signed = (change: number, text: string) => `${change > 0 ? "+" : "−"}${text}`;
 
+/** How old something was at a time, in ms. */
+const ageOf = (made: string, at: string | undefined) =>
+  Math.max(0, new Date(at ?? Date.now()).getTime() - new Date(made).getTime());
+
 /** Four figures, each with what it changed by. */
-export function Figures({ overview, district }: { overview: Overview; district: string }) {
+export function Figures({ overview }: { overview: Overview }) {
   const { t } = useTranslation("dashboard");
   const { zone } = usePreferences();
-  const first = useFirst(overview, district);
-  const { lastDay, dayBefore } = overview;
+  const { lastDay, dayBefore, dayAgo } = overview;
 
   const share = lastDay?.deliveredPerMille;
   const shareBefore = dayBefore?.deliveredPerMille;
@@ -26,13 +28,22 @@ export function Figures({ overview, district }: { overview: Overview; district: 
   };
 
   const oldest = overview.oldestUndeliveredAt;
-  const age = oldest ? new Date(overview.at ?? Date.now()).getTime() - new Date(oldest).getTime() : 0;
+  const age = oldest ? ageOf(oldest, overview.at) : 0;
+  const oldestHint = () => {
+    if (!dayAgo) return t("figure.notKept");
+    const then = dayAgo.oldestUndeliveredAt;
+    if (!then) return t("figure.noneYesterday");
+    const change = age - ageOf(then, dayAgo.at);
+    if (change === 0) return t("figure.asYesterday");
+    return t("figure.sinceYesterday", { change: signed(change, formatDuration(Math.abs(change))) });
+  };
 
-  const parkedChange = Number(overview.parked) - Number(first.parked);
-  const opened = formatTime(first.at ?? new Date(), zone).slice(11, 16);
-  const parkedHint = parkedChange
-    ? t("figure.sinceOpened", { change: signed(parkedChange, formatCount(Math.abs(parkedChange))), time: opened })
-    : t("figure.unchanged", { time: opened });
+  const parkedHint = () => {
+    if (!dayAgo) return t("figure.notKept");
+    const change = Number(overview.parked) - Number(dayAgo.parked);
+    if (change === 0) return t("figure.asYesterday");
+    return t("figure.sinceYesterday", { change: signed(change, formatCount(Math.abs(change))) });
+  };
 
   const latency = lastDay?.latencyP95Us ?? 0;
   const latencyBefore = dayBefore?.latencyP95Us ?? 0;
@@ -52,13 +63,13 @@ export function Figures({ overview, district }: { overview: Overview; district: 
       />
       <Figure
         name={t("figure.oldest")}
-        value={oldest ? formatDuration(Math.max(age, 0)) : t("figure.none")}
-        hint={oldest && t("figure.madeAt", { time: formatTime(oldest, zone) })}
+        value={oldest ? formatDuration(age) : t("figure.none")}
+        hint={oldest ? `${oldestHint()} · ${t("figure.madeAt", { time: formatTime(oldest, zone) })}` : oldestHint()}
       />
       <Figure
         name={t("figure.parked")}
         value={formatCount(overview.parked)}
-        hint={`${parkedHint} · ${t("figure.waiting", {
+        hint={`${parkedHint()} · ${t("figure.waiting", {
           pending: formatCount(overview.pending),
           held: formatCount(overview.held),
         })}`}

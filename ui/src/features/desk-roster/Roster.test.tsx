@@ -126,19 +126,28 @@ test("hidden personal data is nowhere in the page", async () => {
   }
 });
 
-test("the export goes to a file that somebody names, past the page", async () => {
+test.each([
+  ["As CSV, for a spreadsheet", "csv", /^roster-sch-7-\d{4}-\d\d-\d\d\.csv$/],
+  ["As OneRoster zip, for another program", "oneroster", /^roster-sch-7-\d{4}-\d\d-\d\d\.zip$/],
+  ["As JSON lines, as the provider sent it", "jsonl", /^roster-sch-7-\d{4}-\d\d-\d\d\.jsonl$/],
+])("an export %s goes to a file that somebody names, past the page", async (label, format, name) => {
   const { user, host } = openSchool("/roster", { calls: one });
-  await user.click(await screen.findByRole("button", { name: "Export as JSON lines" }));
-  expect(await screen.findByText("1 KB written, one student a line")).toBeVisible();
+  await user.click(await screen.findByRole("button", { name: "Export" }));
+  await user.click(await screen.findByRole("menuitem", { name: label }));
+  expect(await screen.findByText("1 KB written")).toBeVisible();
   const saved = host.made.find(({ method }) => method === "save_file")?.request;
-  expect(saved).toMatchObject({ method: "ReceiverService/ExportRoster", request: {} });
-  expect((saved as { suggestedName: string }).suggestedName).toMatch(/^roster-sch-7-\d{4}-\d\d-\d\d\.jsonl$/);
+  expect(saved).toEqual({
+    method: "ReceiverService/ExportRoster",
+    request: { format },
+    suggestedName: expect.stringMatching(name),
+  });
 });
 
 test("an export that fails says why", async () => {
   const { user, host } = openSchool("/roster", { calls: one });
   host.refuse.set("save_file", refusal("file", "the disk is full"));
-  await user.click(await screen.findByRole("button", { name: "Export as JSON lines" }));
+  await user.click(await screen.findByRole("button", { name: "Export" }));
+  await user.click(await screen.findByRole("menuitem", { name: /CSV/ }));
   expect(await screen.findByText("the disk is full")).toBeVisible();
 });
 

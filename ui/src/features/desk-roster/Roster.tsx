@@ -1,10 +1,11 @@
 import { useNavigate } from "@tanstack/react-router";
-import { Button, Input } from "antd";
+import { Button, Dropdown, Input } from "antd";
 import { Download, Search } from "lucide-react";
 import { useDeferredValue, useEffect, useMemo, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { useReceiverStatus } from "@/api/desk";
 import { usePages } from "@/api/hooks";
+import type { Rpcs } from "@/api/methods";
 import { type Column, DataGrid } from "@/components/DataGrid";
 import { useTell } from "@/components/forms";
 import { Page } from "@/components/Page";
@@ -56,13 +57,20 @@ export default function Roster() {
             value={search}
             onChange={(event) => setSearch(event.target.value)}
           />
-          <Button
-            icon={<Download size={14} aria-hidden />}
-            loading={exporting.busy}
-            onClick={() => void exporting.run()}
+          <Dropdown
+            trigger={["click"]}
+            menu={{
+              items: FORMS.map((form) => ({
+                key: form,
+                label: t(`form.${form}`),
+                onClick: () => void exporting.run(form),
+              })),
+            }}
           >
-            {t("export")}
-          </Button>
+            <Button icon={<Download size={14} aria-hidden />} loading={exporting.busy}>
+              {t("export")}
+            </Button>
+          </Dropdown>
         </>
       }
     >
@@ -144,18 +152,24 @@ function useRested<T>(value: T, ms: number): T {
   return rested;
 }
 
+/** The forms of a file, and how its name ends. */
+const ENDINGS = { csv: "csv", oneroster: "zip", jsonl: "jsonl" } as const;
+type Form = keyof typeof ENDINGS;
+const FORMS = Object.keys(ENDINGS) as Form[];
+
 /** Writes the roster to a file that somebody names. */
 function useExport(school: string) {
   const { t } = useTranslation("deskRoster");
   const host = useHost();
   const tell = useTell();
   const [busy, setBusy] = useState(false);
-  const run = async () => {
+  const run = async (format: Form) => {
     setBusy(true);
     const day = new Date().toISOString().slice(0, 10);
-    const name = `roster-${school.replace(/[^0-9A-Za-z.-]/g, "_")}-${day}.jsonl`;
+    const name = `roster-${school.replace(/[^0-9A-Za-z.-]/g, "_")}-${day}.${ENDINGS[format]}`;
+    const request: Rpcs["ReceiverService/ExportRoster"]["request"] = { format };
     try {
-      const bytes = await host.saveFile("ReceiverService/ExportRoster", {}, name);
+      const bytes = await host.saveFile("ReceiverService/ExportRoster", request, name);
       if (bytes !== null) tell.done(t("exported", { size: sizeOf(bytes) }));
     } catch (error) {
       tell.failed(error as ShellFailure);

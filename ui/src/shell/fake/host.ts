@@ -29,6 +29,8 @@ export interface Answers {
   servers?: Server[];
   check?: ServerCheck;
   file?: Ticket | null;
+  /** The length of a file that is saved; `null`: nobody named one. */
+  saved?: number | null;
   code?: CodeDetails;
   enrolled?: Enrolled | (() => Enrolled);
   receiver?: ReceiverState;
@@ -122,7 +124,10 @@ export class FakeHost implements ProviderHost, SchoolHost {
   }
 
   saveFile = (method: string, request: object, suggestedName: string) =>
-    this.answer("save_file", { method, request, suggestedName }, () => 1_024);
+    this.answer("save_file", { method, request, suggestedName }, () => {
+      const { saved = 1_024 } = this.answers;
+      return saved;
+    });
 
   knownServers = () => this.answer("known_servers", {}, () => this.answers.servers ?? []);
   checkServer = (address: string) =>

@@ -24,6 +24,7 @@ const seedOf = (school: string) => [...school].reduce((sum, letter) => (sum * 31
 export function logs(options: Options = {}) {
   const { rows, rate } = { ...asked(), ...options };
   const known = new Map<string, FakeLog>();
+  const replays = new Map<string, { waiting: Map<string, ReturnType<typeof setTimeout>>; messages: number }>();
   const of = (school: string) => {
     const log = known.get(school) ?? new FakeLog(seedOf(school), rows, rate);
     known.set(school, log);
@@ -74,12 +75,27 @@ export function logs(options: Options = {}) {
         );
         const refused = Math.floor(chosen.length / 40);
         const sent = chosen.slice(refused);
-        if (!dryRun) {
-          sent.forEach(({ messageId }, index) => {
-            setTimeout(() => log.again(messageId, "replay"), rate === 0 ? 0 : 400 + index * 25);
-          });
-        }
-        return { messages: String(sent.length), refused: String(refused) };
+        const counted = { messages: String(sent.length), refused: String(refused), cancelled: false };
+        if (dryRun || sent.length === 0) return { ...counted, replay: "" };
+        const waiting = new Map<string, ReturnType<typeof setTimeout>>();
+        sent.forEach(({ messageId }, index) => {
+          const go = () => {
+            waiting.delete(messageId);
+            log.again(messageId, "replay");
+          };
+          waiting.set(messageId, setTimeout(go, rate === 0 ? 0 : 400 + index * 25));
+        });
+        const replay = String(replays.size + 1).padStart(32, "0");
+        replays.set(replay, { waiting, messages: sent.length });
+        return { ...counted, replay };
+      },
+      "LogService/CancelReplay": ({ replay }) => {
+        const found = replays.get(replay);
+        if (!found) throw refusal("not_found", "there is no such replay of this school");
+        const restored = found.waiting.size;
+        found.waiting.forEach(clearTimeout);
+        found.waiting.clear();
+        return { replay, restored: String(restored), begun: String(found.messages - restored) };
       },
       "LogService/GetHistogram": (request) => histogramOf(of(request.school), request),
     },

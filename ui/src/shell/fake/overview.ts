@@ -147,6 +147,13 @@ export function overview(world: FakeWorld): Pick<Answers, "calls" | "streams"> {
           held: total((strip) => strip.held),
           oldestUndeliveredAt: strips.some((strip) => strip.parked !== "0") ? ago(7.1 * HOUR) : undefined,
           oldestUndeliveredMessage: strips.some((strip) => strip.parked !== "0") ? idOf("evt", 4_711) : "",
+          dayAgo: {
+            at: ago(24 * HOUR),
+            pending: total((strip) => strip.pending),
+            parked: total((strip) => String(Math.ceil(Number(strip.parked) / 2))),
+            held: "0",
+            oldestUndeliveredAt: ago(26.5 * HOUR),
+          },
           schools: strips,
           schoolsTotal: strips.length,
           attention: items,

@@ -1,5 +1,6 @@
 import { Button, Dropdown } from "antd";
 import { Download } from "lucide-react";
+import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import type { Rpcs } from "@/api/methods";
 import { useTell } from "@/components/forms";
@@ -8,37 +9,25 @@ import type { ShellFailure } from "@/shell/host";
 import { formatBytes } from "../looks";
 
 const METHOD = "LogService/ExportAttempts";
-/**
- * Whether the schema has the export. As soon as it has, this line no longer compiles as it stands, and turning it to
- * `true` shows the menu.
- */
-const IN_SCHEMA: typeof METHOD extends keyof Rpcs ? true : false = false;
 
 /** Saves what the filter matches, under a name that somebody chooses. */
-export function ExportMenu({
-  school,
-  schoolName,
-  filter,
-  offered = IN_SCHEMA,
-}: {
-  school: string;
-  schoolName: string;
-  filter: string;
-  offered?: boolean;
-}) {
+export function ExportMenu({ school, schoolName, filter }: { school: string; schoolName: string; filter: string }) {
   const { t } = useTranslation("webhookLog");
   const host = useHost();
   const tell = useTell();
-  if (!offered) return null;
+  const [busy, setBusy] = useState(false);
   const save = async (format: "ndjson" | "csv") => {
     const day = new Date().toISOString().slice(0, 10);
     const name = `${schoolName.toLowerCase().replace(/[^a-z0-9]+/g, "-")}-log-${day}.${format}`;
+    const request: Rpcs[typeof METHOD]["request"] = { school, filter, format };
+    setBusy(true);
     try {
-      const bytes = await host.saveFile(METHOD, { school, filter, format }, name);
+      const bytes = await host.saveFile(METHOD, request, name);
       if (bytes !== null) tell.done(t("act.exported", { size: formatBytes(bytes) }));
     } catch (error) {
       tell.failed(error as ShellFailure);
     }
+    setBusy(false);
   };
   return (
     <Dropdown
@@ -52,7 +41,9 @@ export function ExportMenu({
         ],
       }}
     >
-      <Button icon={<Download size={14} aria-hidden />}>{t("act.export")}</Button>
+      <Button icon={<Download size={14} aria-hidden />} loading={busy}>
+        {t("act.export")}
+      </Button>
     </Dropdown>
   );
 }

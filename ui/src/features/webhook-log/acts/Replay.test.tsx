@@ -7,11 +7,19 @@ import { expectAccessible, openProvider } from "../../../../tests/render";
 const ID = "sch_01KB0000000000000000000001";
 const SCHOOL = { id: ID, name: "Hill School", connection: { state: "CONNECTION_STATE_ACTIVE", reason: "" } };
 
-async function openReplay(replay: (request: { dryRun: boolean; filter: string; since?: string }) => unknown) {
+async function openReplay(
+  replay: (request: { dryRun: boolean; filter: string; since?: string }) => unknown,
+  cancel?: (request: { school: string; replay: string }) => unknown,
+) {
   const made = logs({ rows: 200, rate: 0 });
   const log = made.of(ID);
   const given: Answers = {
-    calls: { ...made.answers.calls, "SchoolService/GetSchool": () => SCHOOL, "LogService/Replay": replay },
+    calls: {
+      ...made.answers.calls,
+      "SchoolService/GetSchool": () => SCHOOL,
+      "LogService/Replay": replay,
+      ...(cancel && { "LogService/CancelReplay": cancel }),
+    },
     streams: made.answers.streams,
   };
   const opened = openProvider(`/webhook-logs/${ID}?filter=status:failed`, given);
@@ -72,4 +80,41 @@ test("nothing matches: there is nothing to send", async () => {
   const { dialog } = await openReplay(() => ({ messages: "0", refused: "0" }));
   expect(await within(dialog).findByText(/there is nothing to send again/)).toBeVisible();
   expect(within(dialog).getByRole("button", { name: /^Replay/ })).toBeDisabled();
+});
+
+test("a replay under way is cancelled: what had not gone out is what it was, and the count of both is told", async () => {
+  const given: unknown[] = [];
+  const { user, dialog, log } = await openReplay(
+    () => ({ messages: "3", refused: "0", replay: "ab12" }),
+    (request) => {
+      given.push(request);
+      return { replay: "ab12", restored: "2", begun: "1" };
+    },
+  );
+  expect(within(dialog).queryByRole("button", { name: /Cancel what/ })).toBeNull();
+  await user.click(await within(dialog).findByRole("button", { name: "Replay 3 messages" }));
+  act(() => log.again(log.matching("status:failed")[0]?.messageId as string, "replay"));
+  expect(await within(dialog).findByText(/^1 of 3 attempted/)).toBeVisible();
+  await user.click(within(dialog).getByRole("button", { name: "Cancel what has not gone out" }));
+  expect(
+    await within(dialog).findByText("Cancelled: 2 messages are what they were before. 1 had been attempted."),
+  ).toBeVisible();
+  expect(given).toEqual([{ school: ID, replay: "ab12" }]);
+  expect(within(dialog).queryByRole("button", { name: /Cancel what/ })).toBeNull();
+  expect(within(dialog).queryByText(/the server goes on/)).toBeNull();
+  await expectAccessible();
+});
+
+test("a cancel that is refused says why, and may be tried again", async () => {
+  const { user, dialog } = await openReplay(
+    () => ({ messages: "2", refused: "0", replay: "ab12" }),
+    () => {
+      throw refusal("unavailable", "the server is stopping: try again");
+    },
+  );
+  await user.click(await within(dialog).findByRole("button", { name: "Replay 2 messages" }));
+  await user.click(await within(dialog).findByRole("button", { name: "Cancel what has not gone out" }));
+  expect(await within(dialog).findByRole("alert")).toHaveTextContent("the server is stopping: try again");
+  expect(within(dialog).getByRole("button", { name: "Cancel what has not gone out" })).toBeEnabled();
+  expect(within(dialog).queryByText(/^Cancelled/)).toBeNull();
 });

@@ -72,8 +72,16 @@ export function ReplayDialog({
     setAsking(false);
     void replay.run(filter, from);
   };
+  const waits = replay.queued && !replay.cancelled && replay.queued.done < replay.queued.messages;
   const footer = replay.queued ? (
-    <Button onClick={onClose}>{c("act.close")}</Button>
+    <>
+      {waits && (
+        <Button danger loading={replay.busy} onClick={() => void replay.cancel()}>
+          {t("replay.cancel")}
+        </Button>
+      )}
+      <Button onClick={onClose}>{c("act.close")}</Button>
+    </>
   ) : (
     <>
       <Button ref={cancel} onClick={onClose}>
@@ -114,7 +122,7 @@ export function ReplayDialog({
           </div>
           {!enough && <Alert type="info" title={t("replay.needsSomething")} />}
           {replay.queued ? (
-            <ReplayProgress queued={replay.queued} />
+            <ReplayProgress queued={replay.queued} cancelled={replay.cancelled} />
           ) : (
             <>
               {enough && count.isPending && <p className="m-0 text-text-3">{t("replay.counting")}</p>}

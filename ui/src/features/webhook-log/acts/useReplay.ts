@@ -6,6 +6,8 @@ import type { ShellFailure, Stop } from "@/shell/host";
 
 /** A replay under way. */
 export interface Queued {
+  /** Names it, for a cancel. */
+  replay: string;
   messages: number;
   refused: number;
   /** Attempts of a replay that were recorded since, one for each message. */
@@ -16,10 +18,19 @@ export interface Queued {
   last: number;
 }
 
+/** What a cancel did. */
+export interface Cancelled {
+  /** Messages that are what they were before. */
+  restored: number;
+  /** Messages that were attempted already. */
+  begun: number;
+}
+
 /** Replays and counts what comes of it, by the log itself. */
 export function useReplay(school: string, cursor: () => number | null) {
   const host = useHost();
   const [queued, setQueued] = useState<Queued | null>(null);
+  const [cancelled, setCancelled] = useState<Cancelled | null>(null);
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState<ShellFailure | null>(null);
   const stop = useRef<Stop | null>(null);
@@ -29,12 +40,12 @@ export function useReplay(school: string, cursor: () => number | null) {
   };
   useEffect(() => end, []);
 
-  const follow = (messages: number, refused: number, after: number | null) => {
+  const follow = (replay: string, messages: number, refused: number, after: number | null) => {
     const since = Date.now();
     const outcomes = new Map<string, boolean>();
     const look = () => {
       const delivered = [...outcomes.values()].filter(Boolean).length;
-      setQueued({ messages, refused, done: outcomes.size, delivered, since, last: Date.now() });
+      setQueued({ replay, messages, refused, done: outcomes.size, delivered, since, last: Date.now() });
       if (outcomes.size >= messages) end();
     };
     look();
@@ -54,8 +65,20 @@ export function useReplay(school: string, cursor: () => number | null) {
     setBusy(true);
     setError(null);
     try {
-      const { messages, refused } = await call(host, "LogService/Replay", { school, filter, since, dryRun: false });
-      follow(Number(messages), Number(refused), after);
+      const answer = await call(host, "LogService/Replay", { school, filter, since, dryRun: false });
+      follow(answer.replay, Number(answer.messages), Number(answer.refused), after);
+    } catch (refused) {
+      setError(refused as ShellFailure);
+    }
+    setBusy(false);
+  };
+  const cancel = async () => {
+    setBusy(true);
+    setError(null);
+    try {
+      const { restored, begun } = await call(host, "LogService/CancelReplay", { school, replay: queued?.replay });
+      end();
+      setCancelled({ restored: Number(restored), begun: Number(begun) });
     } catch (refused) {
       setError(refused as ShellFailure);
     }
@@ -64,7 +87,8 @@ export function useReplay(school: string, cursor: () => number | null) {
   const forget = () => {
     end();
     setQueued(null);
+    setCancelled(null);
     setError(null);
   };
-  return { queued, busy, error, run, forget };
+  return { queued, cancelled, busy, error, run, cancel, forget };
 }

@@ -16,7 +16,7 @@ export function Timeline({
   onChoose: (attempt: Attempt) => void;
 }) {
   const { t } = useTranslation("webhookLog");
-  const manual = message.attempts.some(({ attempt }) => attempt?.trigger === "resend" || attempt?.trigger === "replay");
+  const untold = message.attempts.some(({ attempt, requestedBy }) => !requestedBy && isManual(attempt));
   return (
     <div className="flex flex-col gap-3">
       <ol aria-label={t("timeline.attempts")} className="m-0 flex list-none flex-col p-0">
@@ -35,13 +35,16 @@ export function Timeline({
           )}
         </li>
       </ol>
-      {manual && <p className="m-0 text-label text-text-3">{t("timeline.who")}</p>}
+      {untold && <p className="m-0 text-label text-text-3">{t("timeline.who")}</p>}
     </div>
   );
 }
 
+/** Whether somebody had it made. */
+const isManual = (attempt?: Attempt) => attempt?.trigger === "resend" || attempt?.trigger === "replay";
+
 function Step({
-  detail: { attempt, responseHeaders },
+  detail: { attempt, responseHeaders, requestedBy },
   chosen,
   onChoose,
 }: {
@@ -73,7 +76,11 @@ function Step({
         <span className="flex flex-wrap gap-x-3 text-label text-text-3">
           <Time at={attempt.at} millis />
           <span title={t(`triggerWhy.${attempt.trigger}` as "triggerWhy.test", { defaultValue: "" })}>
-            {triggerWord(t, attempt.trigger)}
+            {requestedBy && isManual(attempt)
+              ? t(attempt.trigger === "resend" ? "timeline.resendBy" : "timeline.replayBy", {
+                  name: requestedBy.startsWith("school:") ? t("timeline.school") : requestedBy,
+                })
+              : triggerWord(t, attempt.trigger)}
           </span>
         </span>
         {attempt.explanation && <span className="text-label text-text-2">{attempt.explanation}</span>}

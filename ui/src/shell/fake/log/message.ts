@@ -58,6 +58,7 @@ function detail(attempt: Attempt): AttemptDetail {
     responseBody: answered ? base64(fault?.body ?? "") : "",
     signedBy: [NEW_KEY, OLD_KEY],
     verifiedKey: attempt.status === "delivered" ? NEW_KEY : "",
+    requestedBy: ["resend", "replay"].includes(attempt.trigger) ? "m.okafor" : "",
   };
 }
 

@@ -67,6 +67,22 @@ export interface ListAttemptsResponse {
   searchedUntil: string | undefined;
 }
 
+export interface ExportAttemptsRequest {
+  school: string;
+  /** As in ListAttempts; empty exports every attempt. */
+  filter: string;
+  /**
+   * ndjson (an Attempt as JSON on each line) or csv (a header, then a line for each Attempt; RFC 4180, UTF-8). Empty means
+   * ndjson. In a CSV an apostrophe is put before texts that a spreadsheet would take for a formula.
+   */
+  format: string;
+}
+
+export interface ExportAttemptsResponse {
+  /** The next part of the file. */
+  data: string;
+}
+
 export interface TailAttemptsRequest {
   school: string;
   filter: string;
@@ -128,6 +144,11 @@ export interface AttemptDetail {
   signedBy: string[];
   /** Fingerprint of the key that the receiver says it verified with. */
   verifiedKey: string;
+  /**
+   * Who had it made by a resend or a replay: a username, or `school:sch_…` where the school itself asked. Empty for the
+   * engine's own attempts, and for those of before this was kept.
+   */
+  requestedBy: string;
 }
 
 export interface ListMessagesRequest {
@@ -222,6 +243,25 @@ export interface ReplayResponse {
   messages: string;
   /** Left out because the student has left the school or the body was purged. */
   refused: string;
+  /** For CancelReplay; empty where nothing was queued. */
+  replay: string;
+  /** Cancelled before everything was queued; `messages` says how many were. */
+  cancelled: boolean;
+}
+
+export interface CancelReplayRequest {
+  school: string;
+  /** From Replay. Empty: the school's newest, also while its messages are still being queued. */
+  replay: string;
+}
+
+export interface CancelReplayResponse {
+  /** The one that was cancelled. */
+  replay: string;
+  /** As they were before. */
+  restored: string;
+  /** Attempted already. */
+  begun: string;
 }
 
 export interface DiscardMessagesRequest {
@@ -329,6 +369,20 @@ export interface Overview {
   attention: AttentionItem[];
   /** Items in all. */
   attentionTotal: number;
+  /**
+   * What waited a day before the running hour began; absent where that was not kept: before the first day, and where no
+   * server ran in that hour.
+   */
+  dayAgo: WaitingFigures | undefined;
+}
+
+export interface WaitingFigures {
+  at: string | undefined;
+  pending: string;
+  parked: string;
+  held: string;
+  /** When the oldest of them was made; absent where none was. */
+  oldestUndeliveredAt: string | undefined;
 }
 
 export interface DayFigures {
@@ -455,6 +509,11 @@ export interface LogService {
   ListAttempts(request: ListAttemptsRequest): Promise<ListAttemptsResponse>;
   /** Attempts as they are recorded, from a cursor on; no row is left out. */
   TailAttempts(request: TailAttemptsRequest): Observable<TailAttemptsResponse>;
+  /**
+   * The attempts that match a filter as a file, newest first: those recorded when the export begins. Neither bodies nor
+   * answers are in it. Kept in the audit log as `log.export`, before the first row is read.
+   */
+  ExportAttempts(request: ExportAttemptsRequest): Observable<ExportAttemptsResponse>;
   /** A message with its body, its attempts and their answers. Revealing the body is audited. */
   GetMessage(request: GetMessageRequest): Promise<Message>;
   /** Messages that wait or rest: pending, parked, held; newest first. */
@@ -469,6 +528,11 @@ export interface LogService {
    * Superseded, discarded and erased messages, and those that wait for their first try, are left out.
    */
   Replay(request: ReplayRequest): Promise<ReplayResponse>;
+  /**
+   * Cancels a replay: what no attempt was made of goes back to what it was. What is being sent at this moment is sent to
+   * its end. A message that was asked for again since stays queued. May be repeated.
+   */
+  CancelReplay(request: CancelReplayRequest): Promise<CancelReplayResponse>;
   /**
    * What could not be delivered so far, in groups of one school and one cause: parked, held, and what waits after a
    * failed try. A page holds the groups of some schools, by school name.

@@ -91,11 +91,17 @@ export interface ListStudentsResponse {
 }
 
 export interface ExportRosterRequest {
+  /**
+   * jsonl (the wire form, a student a line, sorted by sourcedId), csv (a header, then a student a line) or oneroster (a
+   * OneRoster 1.2.1 zip, bulk: orgs, users and roles, and demographics where there are birth dates). Empty means jsonl.
+   * In csv and oneroster an apostrophe is put before texts that a spreadsheet would take for a formula.
+   */
+  format: string;
 }
 
 export interface RosterChunk {
-  /** Whole lines. */
-  jsonLines: string;
+  /** The next part of the file. */
+  data: string;
 }
 
 export interface GetRosterDigestRequest {
