@@ -91,7 +91,7 @@ async fn a_stopped_receiver_is_told_and_a_message_is_sent_again() -> Result<()> 
     counted(&console, "Parked", 1).await?;
     console.press("button", "Open webhook log").await?;
     console.other_window().await?;
-    console.until_shown().await?;
+    console.until_said("student.created").await?;
     // The newest attempt, by the keyboard.
     console.script("document.querySelector('[role=grid]').focus()", vec![]).await?;
     console.key("j").await?;

@@ -41,18 +41,23 @@ const READ: &str = "
     };
     requestAnimationFrame(frame);";
 
-/// Scrolls from the top to the end as fast as rows are drawn, and answers the log sequence of each row that was seen.
+/// Scrolls from the top to the end as fast as rows are drawn: `window.__seen` says the log sequence of each row that was
+/// there, and whether the end is reached.
 const READ_ALL: &str = "
-    const done = arguments[arguments.length - 1];
+    const end = arguments[0];
     const grid = document.querySelector('[role=grid]');
     const seen = new Set();
+    window.__seen = { ended: false };
     let still = 0;
     const look = () => {
         const before = seen.size;
         for (const row of grid.querySelectorAll('[role=row][id]')) seen.add(row.id.slice(row.id.lastIndexOf('-') + 1));
         const ended = grid.scrollTop + grid.clientHeight >= grid.scrollHeight - 1;
         still = ended && seen.size === before ? still + 1 : 0;
-        if (document.body.innerText.includes(arguments[0]) && still > 3) return done([...seen]);
+        if (ended && still > 3 && grid.textContent.includes(end)) {
+            window.__seen = { ended: true, rows: [...seen] };
+            return;
+        }
         grid.scrollTop += grid.clientHeight - 64;
         requestAnimationFrame(() => requestAnimationFrame(look));
     };
@@ -91,9 +96,12 @@ async fn a_live_log_moves_nothing_under_the_reader_and_misses_no_row() -> Result
     // Going on shows the newest on top, and from there to the end no row is missing or doubled.
     console.press("button", "Paused").await?;
     until("the newest is on top", PATIENCE, async || Ok((newest(&console).await? == all).then_some(()))).await?;
-    console.driver().set_script_timeout(PATIENCE).await?;
-    let seen = console.driver().execute_async(READ_ALL, vec![json!("This is where the log begins")]).await?;
-    let seen: BTreeSet<u64> = sequences(seen.json())?;
+    console.script(READ_ALL, vec![json!("This is where the log begins")]).await?;
+    let read = until("the log is read to its end", PATIENCE, async || {
+        let read = console.script("return window.__seen.ended ? window.__seen.rows : null", vec![]).await?;
+        Ok((!read.is_null()).then_some(read))
+    });
+    let seen: BTreeSet<u64> = sequences(&read.await?)?;
     let missing: Vec<u64> = (1..=all).filter(|sequence| !seen.contains(sequence)).take(10).collect();
     ensure!(missing.is_empty() && seen.len() as u64 == all, "{} rows were seen; missing: {missing:?}", seen.len());
     end(school_desk, console, provider).await
