@@ -23,6 +23,7 @@ pub mod offline;
 pub mod oneroster;
 mod ops;
 pub mod passwords;
+pub mod purging;
 pub mod sealing;
 mod serving;
 pub mod store;

@@ -17,6 +17,7 @@ pub mod log_filter;
 pub mod outcome;
 pub mod planned_change;
 pub mod projection;
+pub mod retention;
 pub mod retry;
 pub mod school;
 pub mod settlement;

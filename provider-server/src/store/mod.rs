@@ -5,6 +5,7 @@
 
 pub mod audit;
 pub mod changes;
+pub mod chores;
 pub mod codes;
 mod commit_mark;
 pub mod connections;
@@ -26,6 +27,7 @@ mod news;
 pub mod nodes;
 pub mod overview;
 pub mod record;
+pub mod retention;
 pub mod roster;
 pub mod rotation;
 pub mod school_connection;

@@ -2,10 +2,11 @@
 
 mod acts;
 mod audit;
-mod door;
+pub mod door;
 mod figures;
 mod filters;
 mod groups;
 mod live;
 mod messages;
 mod pages;
+mod retention;

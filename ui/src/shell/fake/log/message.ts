@@ -58,6 +58,7 @@ function detail(attempt: Attempt): AttemptDetail {
     responseBody: answered ? base64(fault?.body ?? "") : "",
     signedBy: [NEW_KEY, OLD_KEY],
     verifiedKey: attempt.status === "delivered" ? NEW_KEY : "",
+    answerPurged: false,
   };
 }
 
@@ -109,5 +110,6 @@ export async function messageOf(log: FakeLog, id: string, schoolId: string, reve
     attempts: attempts.map(detail),
     changeId: id.replace("evt_", "chg_"),
     tries: last.tryNumber,
+    bodyPurged: false,
   };
 }

@@ -105,13 +105,15 @@ export interface Message {
   /** The exact bytes that are signed and sent; empty unless revealed or once purged. */
   body: string;
   bodyBytes: number;
-  /** Hex. */
+  /** Hex; empty once the body was purged, and for a test, whose body is not kept. */
   bodySha256: string;
   /** Headers of the last attempt, rebuilt; the signature is shown as a fingerprint of the signing keys. */
   requestHeaders: Header[];
   attempts: AttemptDetail[];
   changeId: string;
   tries: number;
+  /** From GetMessage: the body was deleted. It is kept for a limited time, and not beyond an erasure. */
+  bodyPurged: boolean;
 }
 
 export interface Header {
@@ -128,6 +130,8 @@ export interface AttemptDetail {
   signedBy: string[];
   /** Fingerprint of the key that the receiver says it verified with. */
   verifiedKey: string;
+  /** Headers and body of the answer were deleted, with the message's body. */
+  answerPurged: boolean;
 }
 
 export interface ListMessagesRequest {
