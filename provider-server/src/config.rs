@@ -17,7 +17,13 @@ use ipnet::IpNet;
 use serde::Deserialize;
 use zeroize::Zeroizing;
 
-use crate::{engine::run::LEASE, exit::Failure, model::retention::Retention, store::DatabaseUrl};
+use crate::{
+    engine::run::LEASE,
+    exit::Failure,
+    mail::{self, settings::MailSettings},
+    model::retention::Retention,
+    store::DatabaseUrl,
+};
 
 /// The port of gRPC.
 const PORT: u16 = 7443;
@@ -63,6 +69,28 @@ pub struct Written {
     /// How long messages and attempts are kept without their bodies [default: 2555d]
     #[arg(long, value_name = "TIME")]
     pub keep_log: Option<String>,
+    /// The SMTP server that mail about schools goes through; without one there is no mail
+    #[arg(long, value_name = "HOST[:PORT]")]
+    pub mail_server: Option<String>,
+    /// How the way there is encrypted: starttls, tls or none [default: starttls]
+    #[arg(long, value_name = "MODE")]
+    pub mail_tls: Option<String>,
+    /// Whom mail comes from
+    #[arg(long, value_name = "ADDRESS")]
+    pub mail_from: Option<String>,
+    /// Whom mail goes to; repeatable
+    #[arg(long, value_name = "ADDRESS")]
+    #[serde(default)]
+    pub mail_to: Vec<String>,
+    /// File of two lines, the username and the password of the mail server, mode 0600
+    #[arg(long, value_name = "F")]
+    pub mail_credentials: Option<PathBuf>,
+    /// PEM file of the only authorities that the mail server's certificate may come from [default: the system's]
+    #[arg(long, value_name = "F")]
+    pub mail_ca: Option<PathBuf>,
+    /// What happens to a school within this time goes into one mail, s [default: 60]
+    #[arg(long, value_name = "SECONDS")]
+    pub mail_window: Option<String>,
 }
 
 /// Where the key-encryption keys come from.
@@ -100,6 +128,8 @@ pub struct Config {
     pub allow_networks: Vec<IpNet>,
     /// What is kept for how long.
     pub keep: Retention,
+    /// How mail is sent, where it is.
+    pub mail: Option<MailSettings>,
     /// Where `--ready-json` goes; `-` is stdout.
     pub ready_json: Option<PathBuf>,
 }
@@ -165,6 +195,16 @@ impl Config {
             pick(flags.keep_undelivered, "keep_undelivered", file.keep_undelivered),
             pick(flags.keep_log, "keep_log", file.keep_log),
         )?;
+        let mail_to = several(flags.mail_to, from_environment("ROLLCALL_MAIL_TO"), file.mail_to);
+        let mail = MailSettings::read(mail::settings::Written {
+            server: pick(flags.mail_server, "mail_server", file.mail_server),
+            tls: pick(flags.mail_tls, "mail_tls", file.mail_tls),
+            from: pick(flags.mail_from, "mail_from", file.mail_from),
+            to: mail_to,
+            credentials: pick(text(flags.mail_credentials), "mail_credentials", text(file.mail_credentials)),
+            ca: pick(text(flags.mail_ca), "mail_ca", text(file.mail_ca)),
+            window: pick(flags.mail_window, "mail_window", file.mail_window),
+        })?;
         let allow_networks = networks.iter().map(|text| network(text)).collect::<Result<_, _>>()?;
         Ok(Self {
             data_dir,
@@ -176,6 +216,7 @@ impl Config {
             node_lease,
             allow_networks,
             keep,
+            mail,
             ready_json: None,
         })
     }
@@ -317,6 +358,27 @@ mod tests {
         assert_eq!(config.database.shown(), "sqlite:/var/lib/r.db");
         assert_eq!(config.allow_networks[0].to_string(), "127.0.0.1/32");
         assert!(!serde_json::to_string(&config.shown()).expect("shown").contains("secret"));
+    }
+
+    #[test]
+    fn mail_is_set_by_the_same_names_and_its_password_is_not_shown() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let credentials = folder.path().join("mail");
+        crate::key_file::write_private(&credentials, b"rollcall\nhunter2\n").expect("written");
+        let toml = format!(
+            "mail_server = 'smtp.example.org'\nmail_from = 'rollcall@example.org'\nmail_credentials = '{}'",
+            credentials.display()
+        );
+        let pairs = [("ROLLCALL_MAIL_TO", "it@example.org, Ada <ada@example.org>")];
+        let config = load(&toml, &pairs, Written::default()).expect("valid");
+        let shown = toml::to_string(&config.shown()).expect("shown");
+        for line in ["mail_server = \"smtp.example.org:587\"", "mail_tls = \"starttls\"", "mail_window = \"60\""] {
+            assert!(shown.contains(line), "{shown}");
+        }
+        assert!(shown.contains("ada@example.org") && shown.contains(&*credentials.to_string_lossy()), "{shown}");
+        assert!(!shown.contains("hunter2"));
+        let failure = load("mail_to = ['it@example.org']", &[], Written::default()).err().expect("refused");
+        assert!(failure.code == 78 && failure.message.contains("mail_server is not"), "{failure}");
     }
 
     #[test]

@@ -8,6 +8,7 @@ pub mod change;
 pub mod connection;
 pub mod connection_test;
 pub mod delivery;
+pub mod digest;
 pub mod enrollment;
 pub mod explanation;
 pub mod holds;

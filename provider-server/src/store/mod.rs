@@ -21,6 +21,7 @@ pub mod keys;
 pub mod limits;
 mod locks;
 pub mod log;
+pub mod mail;
 pub mod meta;
 mod name_keys;
 mod news;
