@@ -170,7 +170,7 @@ impl Postman {
                 continue;
             }
             let waiting = mail::waiting(&mut conn, observed.of).await?;
-            let at = jiff::Timestamp::from_millisecond(now_ms).unwrap_or_default().to_string();
+            let at = jiff::Timestamp::from_second(now_ms.div_euclid(1_000)).unwrap_or_default().to_string();
             let words = digest::words(observed.of, &observed.called, &news, waiting, &at, &self.server_name);
             due.push(Due { of: observed.of, words, id: mail_id(observed.of, &after), after });
         }

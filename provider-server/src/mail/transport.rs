@@ -4,7 +4,7 @@ use std::{error::Error as _, time::Duration};
 
 use lettre::{
     AsyncSmtpTransport, AsyncTransport as _, Message, Tokio1Executor,
-    message::header::ContentType,
+    message::header::{ContentType, MIME_VERSION_1_0},
     transport::smtp::{
         self,
         client::{self, Certificate, CertificateStore, TlsParameters},
@@ -65,6 +65,7 @@ impl Transport {
             .message_id(Some(format!("<{id}@{domain}>")))
             // Answering machines keep silent.
             .raw_header(auto_submitted())
+            .header(MIME_VERSION_1_0)
             .header(ContentType::TEXT_PLAIN)
             .body(words.text.replace('\n', "\r\n"))
             .map_err(|error| Refused::Mail(shortened(error.to_string())))?;

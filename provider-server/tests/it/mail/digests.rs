@@ -42,9 +42,11 @@ async fn what_happens_to_a_school_within_the_window_is_one_mail() {
     assert_eq!(mail.header("Subject"), "Rollcall: north: nothing is deliverable, 2 messages parked");
     assert_eq!(mail.header("From"), "Rollcall <rollcall@district.example>");
     assert_eq!(mail.header("Auto-Submitted"), "auto-generated");
+    assert_eq!(mail.header("MIME-Version"), "1.0");
     assert_eq!((mail.from.as_str(), mail.to.len()), ("rollcall@district.example", 2), "one mail for all recipients");
     assert!(mail.data.contains("- Nothing reaches north; 1 message waits."), "{}", mail.data);
     assert!(mail.data.contains("- 2 messages to north could not be delivered"), "{}", mail.data);
+    assert!(mail.data.contains("As of 2025-11-23T16:01:00Z."), "{}", mail.data);
     assert!(mail.data.contains("Rollcall at rollcall.example:7443"), "{}", mail.data);
     town.advance(WINDOW);
     postman.round().await.expect("a look");
