@@ -21,6 +21,7 @@ use crate::{
     grpc::{self, Services, Sessions, auth::AuthLayer},
     import::Importer,
     key_file::{self, write_private},
+    mail::{MailStatus, Postman, Transport},
     metrics::Metrics,
     ops,
     passwords::Passwords,
@@ -108,6 +109,7 @@ pub async fn start(config: Config, clock: Arc<dyn Clock>, entropy: Entropy) -> R
     let owner_code_file = config.data_dir.join("owner-code");
     let unclaimed = prepare_owner_code(&store, &owner_code_file).await?;
     let identity = tls::load(&store).await?;
+    let mail = config.mail.clone().map(Transport::new).transpose()?;
     let grpc_listener = bind("listen", config.listen).await?;
     let ops_listener = bind("ops_listen", config.ops_listen).await?;
     let (grpc, ops) = (local(&grpc_listener)?, local(&ops_listener)?);
@@ -115,6 +117,12 @@ pub async fn start(config: Config, clock: Arc<dyn Clock>, entropy: Entropy) -> R
     let (metrics, stop, tasks) = (Metrics::default(), Stop::default(), TaskTracker::new());
     let Workers { tester, vet_url } =
         workers::start_workers(&store, committed, &config, &[grpc, ops], &metrics, &stop.begun, &tasks);
+    let public_address = config.public_address.clone().unwrap_or_else(|| public_address(grpc));
+    let mail_status = MailStatus::register(&metrics);
+    if let Some(mail) = mail {
+        let postman = Postman::new(store.clone(), mail, mail_status.clone(), public_address.clone());
+        workers::spawn(&tasks, &store, "mail", postman.run(stop.begun.clone()));
+    }
     let sessions = Sessions::new(store.clone());
     let importer = Importer::new(store.clone(), config.data_dir.clone(), stop.begun.clone(), tasks.clone());
     importer.resume().await?;
@@ -127,7 +135,7 @@ pub async fn start(config: Config, clock: Arc<dyn Clock>, entropy: Entropy) -> R
         sessions: sessions.clone(),
         passwords: Passwords::new(entropy),
         owner_code_file: owner_code_file.clone(),
-        public_address: config.public_address.clone().unwrap_or_else(|| public_address(grpc)),
+        public_address,
         pin: identity.pin,
         stopping: stop.begun.clone(),
     };
@@ -136,7 +144,8 @@ pub async fn start(config: Config, clock: Arc<dyn Clock>, entropy: Entropy) -> R
     let auth = AuthLayer::new(sessions, metrics.clone(), stop.begun.clone());
     let serving = serving::serve(grpc_listener, identity.config, routes, auth, metrics.clone(), stop.clone());
     workers::spawn(&tasks, &store, "grpc", serving);
-    workers::spawn(&tasks, &store, "ops", ops::serve(ops_listener, store.clone(), metrics, stop.begun.clone()));
+    let ops_serving = ops::serve(ops_listener, store.clone(), metrics, mail_status, stop.begun.clone());
+    workers::spawn(&tasks, &store, "ops", ops_serving);
     #[cfg(unix)]
     if let Some(door) = control::listen(&config.data_dir) {
         let serving = control::serve(door, store.clone(), config.key_source.clone(), stop.begun.clone());

@@ -43,6 +43,9 @@ pub enum Command {
     /// Checks the database
     #[command(subcommand)]
     Db(DbCommand),
+    /// Looks after mail
+    #[command(subcommand)]
+    Mail(MailCommand),
     /// Moves an installation to an empty database, and proves that nothing is missing; its servers must be stopped
     Copy(Copy),
     /// Administers a running server over gRPC
@@ -120,6 +123,13 @@ pub struct Verify {
     /// made where it does not exist and brought up to date where all is well
     #[arg(long, value_name = "FILE")]
     pub anchor: Option<PathBuf>,
+}
+
+/// `mail`
+#[derive(Subcommand)]
+pub enum MailCommand {
+    /// Sends a test with the settings in force to all recipients; 0 taken by the mail server, 69 not
+    Test(Offline),
 }
 
 /// `copy`

@@ -1,6 +1,9 @@
 //! Settings: flags > environment (`ROLLCALL_…`, and the old names `DATABASE_URL` and `WEBHOOK_ENCRYPTION_KEY`) > TOML
 //! file > defaults. A wrong one stops the start with exit code 78 and its name.
 
+mod keep;
+mod shown;
+
 use std::{
     collections::BTreeMap,
     net::{IpAddr, Ipv4Addr, SocketAddr},
@@ -11,10 +14,16 @@ use std::{
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use clap::Args;
 use ipnet::IpNet;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use zeroize::Zeroizing;
 
-use crate::{engine::run::LEASE, exit::Failure, store::DatabaseUrl};
+use crate::{
+    engine::run::LEASE,
+    exit::Failure,
+    mail::{self, settings::MailSettings},
+    model::retention::Retention,
+    store::DatabaseUrl,
+};
 
 /// The port of gRPC.
 const PORT: u16 = 7443;
@@ -51,6 +60,37 @@ pub struct Written {
     #[arg(long, value_name = "CIDR")]
     #[serde(default)]
     pub allow_network: Vec<String>,
+    /// How long bodies of delivered, superseded and discarded messages and of their answers are kept [default: 30d]
+    #[arg(long, value_name = "TIME")]
+    pub keep_bodies: Option<String>,
+    /// After which time a message that could not be delivered is discarded as expired [default: 180d]
+    #[arg(long, value_name = "TIME")]
+    pub keep_undelivered: Option<String>,
+    /// How long messages and attempts are kept without their bodies [default: 2555d]
+    #[arg(long, value_name = "TIME")]
+    pub keep_log: Option<String>,
+    /// The SMTP server that mail about schools goes through; without one there is no mail
+    #[arg(long, value_name = "HOST[:PORT]")]
+    pub mail_server: Option<String>,
+    /// How the way there is encrypted: starttls, tls or none [default: starttls]
+    #[arg(long, value_name = "MODE")]
+    pub mail_tls: Option<String>,
+    /// Whom mail comes from
+    #[arg(long, value_name = "ADDRESS")]
+    pub mail_from: Option<String>,
+    /// Whom mail goes to; repeatable
+    #[arg(long, value_name = "ADDRESS")]
+    #[serde(default)]
+    pub mail_to: Vec<String>,
+    /// File of two lines, the username and the password of the mail server, mode 0600
+    #[arg(long, value_name = "F")]
+    pub mail_credentials: Option<PathBuf>,
+    /// PEM file of the only authorities that the mail server's certificate may come from [default: the system's]
+    #[arg(long, value_name = "F")]
+    pub mail_ca: Option<PathBuf>,
+    /// What happens to a school within this time goes into one mail, s [default: 60]
+    #[arg(long, value_name = "SECONDS")]
+    pub mail_window: Option<String>,
 }
 
 /// Where the key-encryption keys come from.
@@ -86,6 +126,10 @@ pub struct Config {
     pub node_lease: Duration,
     /// Networks that the egress policy opens.
     pub allow_networks: Vec<IpNet>,
+    /// What is kept for how long.
+    pub keep: Retention,
+    /// How mail is sent, where it is.
+    pub mail: Option<MailSettings>,
     /// Where `--ready-json` goes; `-` is stdout.
     pub ready_json: Option<PathBuf>,
 }
@@ -145,13 +189,22 @@ impl Config {
             Some((source, text)) => lease(&source, &text)?,
             None => LEASE,
         };
-        let networks = if !flags.allow_network.is_empty() {
-            flags.allow_network
-        } else if let Some(list) = from_environment("ROLLCALL_ALLOW_NETWORK") {
-            list.split(',').map(|one| one.trim().to_owned()).collect()
-        } else {
-            file.allow_network
-        };
+        let networks = several(flags.allow_network, from_environment("ROLLCALL_ALLOW_NETWORK"), file.allow_network);
+        let keep = keep::retention(
+            pick(flags.keep_bodies, "keep_bodies", file.keep_bodies),
+            pick(flags.keep_undelivered, "keep_undelivered", file.keep_undelivered),
+            pick(flags.keep_log, "keep_log", file.keep_log),
+        )?;
+        let mail_to = several(flags.mail_to, from_environment("ROLLCALL_MAIL_TO"), file.mail_to);
+        let mail = MailSettings::read(mail::settings::Written {
+            server: pick(flags.mail_server, "mail_server", file.mail_server),
+            tls: pick(flags.mail_tls, "mail_tls", file.mail_tls),
+            from: pick(flags.mail_from, "mail_from", file.mail_from),
+            to: mail_to,
+            credentials: pick(text(flags.mail_credentials), "mail_credentials", text(file.mail_credentials)),
+            ca: pick(text(flags.mail_ca), "mail_ca", text(file.mail_ca)),
+            window: pick(flags.mail_window, "mail_window", file.mail_window),
+        })?;
         let allow_networks = networks.iter().map(|text| network(text)).collect::<Result<_, _>>()?;
         Ok(Self {
             data_dir,
@@ -162,41 +215,20 @@ impl Config {
             key_source,
             node_lease,
             allow_networks,
+            keep,
+            mail,
             ready_json: None,
         })
     }
-
-    /// What `config print` shows: every setting in force, no secret.
-    pub fn shown(&self) -> Shown {
-        let key_file = match &self.key_source {
-            KeySource::File { path, .. } => path.display().to_string(),
-            KeySource::Environment(_) => "(WEBHOOK_ENCRYPTION_KEY)".into(),
-        };
-        Shown {
-            data_dir: self.data_dir.display().to_string(),
-            listen: self.listen.to_string(),
-            ops_listen: self.ops_listen.to_string(),
-            public_address: self.public_address.clone().unwrap_or_default(),
-            database_url: self.database.shown(),
-            key_file,
-            node_lease: self.node_lease.as_secs().to_string(),
-            allow_network: self.allow_networks.iter().map(ToString::to_string).collect(),
-        }
-    }
 }
 
-/// Settings in force, as they are shown.
-#[derive(Serialize)]
-#[allow(missing_docs)]
-pub struct Shown {
-    pub data_dir: String,
-    pub listen: String,
-    pub ops_listen: String,
-    pub public_address: String,
-    pub database_url: String,
-    pub key_file: String,
-    pub node_lease: String,
-    pub allow_network: Vec<String>,
+/// Flags, else a list in the environment, else the file.
+fn several(flags: Vec<String>, environment: Option<String>, file: Vec<String>) -> Vec<String> {
+    match environment {
+        _ if !flags.is_empty() => flags,
+        Some(list) => list.split(',').map(|one| one.trim().to_owned()).collect(),
+        None => file,
+    }
 }
 
 fn read_file(path: &Path) -> Result<Written, Failure> {
@@ -309,6 +341,8 @@ mod tests {
         named("ops_listen = '0.0.0.0:7480'", &[], "ops_listen");
         named("", &[("ROLLCALL_NODE_LEASE", "1")], "ROLLCALL_NODE_LEASE");
         named("public_address = 'nowhere'", &[], "public_address");
+        named("keep_bodies = 'long'", &[], "keep_bodies: `long`");
+        named("keep_undelivered = '10d'", &[("ROLLCALL_KEEP_LOG", "20d")], "keep_log: 20d is shorter");
         named(
             "",
             &[("DATABASE_URL", "mysql://u:hunter2@db/rollcall")],
@@ -324,6 +358,27 @@ mod tests {
         assert_eq!(config.database.shown(), "sqlite:/var/lib/r.db");
         assert_eq!(config.allow_networks[0].to_string(), "127.0.0.1/32");
         assert!(!serde_json::to_string(&config.shown()).expect("shown").contains("secret"));
+    }
+
+    #[test]
+    fn mail_is_set_by_the_same_names_and_its_password_is_not_shown() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let credentials = folder.path().join("mail");
+        crate::key_file::write_private(&credentials, b"rollcall\nhunter2\n").expect("written");
+        let toml = format!(
+            "mail_server = 'smtp.example.org'\nmail_from = 'rollcall@example.org'\nmail_credentials = '{}'",
+            credentials.display()
+        );
+        let pairs = [("ROLLCALL_MAIL_TO", "it@example.org, Ada <ada@example.org>")];
+        let config = load(&toml, &pairs, Written::default()).expect("valid");
+        let shown = toml::to_string(&config.shown()).expect("shown");
+        for line in ["mail_server = \"smtp.example.org:587\"", "mail_tls = \"starttls\"", "mail_window = \"60\""] {
+            assert!(shown.contains(line), "{shown}");
+        }
+        assert!(shown.contains("ada@example.org") && shown.contains(&*credentials.to_string_lossy()), "{shown}");
+        assert!(!shown.contains("hunter2"));
+        let failure = load("mail_to = ['it@example.org']", &[], Written::default()).err().expect("refused");
+        assert!(failure.code == 78 && failure.message.contains("mail_server is not"), "{failure}");
     }
 
     #[test]

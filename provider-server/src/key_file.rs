@@ -85,23 +85,25 @@ fn parse_line(line: &str) -> Option<SealingKey> {
     Some(SealingKey::new(id.parse().ok()?, Zeroizing::new(bytes.as_slice().try_into().ok()?)))
 }
 
+/// Refuses a file that others can read.
 #[cfg(unix)]
-fn check_private(file: &File, path: &Path) -> Result<(), Failure> {
+pub(crate) fn check_private(file: &File, path: &Path) -> Result<(), Failure> {
     use std::os::unix::fs::PermissionsExt as _;
     let mode = file.metadata().map_err(|error| Failure::config(error.to_string()))?.permissions().mode();
     // A systemd credential is 0400 or 0440, in a folder that only this service enters.
     if mode & 0o007 != 0 || (mode & 0o070 != 0 && mode & 0o200 != 0) {
         let path = path.display();
         return Err(Failure::config(format!(
-            "the key file {path} can be read by others (mode {:o}): run `chmod 600 {path}`",
+            "the file {path} can be read by others (mode {:o}): run `chmod 600 {path}`",
             mode & 0o777
         )));
     }
     Ok(())
 }
 
+/// Refuses a file that others can read.
 #[cfg(not(unix))]
-fn check_private(_: &File, _: &Path) -> Result<(), Failure> {
+pub(crate) fn check_private(_: &File, _: &Path) -> Result<(), Failure> {
     Ok(())
 }
 

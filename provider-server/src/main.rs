@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::Parser as _;
 use provider_server::{
     app,
-    cli::{AuditCommand, Cli, Command, ConfigCommand, DbCommand, KeysCommand, Serve},
+    cli::{AuditCommand, Cli, Command, ConfigCommand, DbCommand, KeysCommand, MailCommand, Serve},
     config::process_environment,
     exit::Failure,
     logging, offline,
@@ -42,6 +42,9 @@ async fn run(command: Command) -> Result<ExitCode, Failure> {
         }
         Command::Keys(KeysCommand::Rotate(args)) => {
             offline::rotate_keys(&args.settings.load(&environment)?, args.json).await
+        }
+        Command::Mail(MailCommand::Test(args)) => {
+            offline::test_mail(&args.settings.load(&environment)?, args.json).await
         }
         Command::Audit(AuditCommand::Verify(args)) => {
             let config = args.offline.settings.load(&environment)?;

@@ -6,11 +6,12 @@ use serde_json::{Value, json};
 
 use crate::{
     app::{self, Opened},
-    clock::{Entropy, SystemClock},
+    clock::{Clock as _, Entropy, SystemClock},
     config::Config,
     data_dir,
-    exit::{CHECK_FAILED, DATA, Failure},
+    exit::{CHECK_FAILED, DATA, Failure, UNREACHABLE},
     key_file, key_rotation,
+    mail::{self, Refused, Transport},
     store::{Database, DatabaseUrl, audit, copy, keys},
 };
 
@@ -137,6 +138,26 @@ pub async fn copy(from: &str, to: &str, as_json: bool) -> Result<(), Failure> {
         words,
     );
     Ok(())
+}
+
+/// Sends a mail that says nothing but that mail works.
+pub async fn test_mail(config: &Config, as_json: bool) -> Result<(), Failure> {
+    let settings = config.mail.clone();
+    let settings = settings.ok_or_else(|| Failure::config("mail_server: is not set, so no mail is sent"))?;
+    let (host, port) = settings.server.clone();
+    let recipients = settings.to.len();
+    let transport = Transport::new(settings)?;
+    let at = jiff::Timestamp::from_millisecond(SystemClock.now_ms()).unwrap_or_default().to_string();
+    match mail::send_test(&transport, &at).await {
+        Ok(()) => {
+            let words = format!("{host}:{port} took a mail to {recipients} recipients: see whether it arrives");
+            print(as_json, json!({"taken": true, "recipients": recipients}), words);
+            Ok(())
+        }
+        Err(Refused::Server(why) | Refused::Mail(why)) => {
+            Err(Failure::new(UNREACHABLE, format!("{host}:{port} did not take the mail: {why}")))
+        }
+    }
 }
 
 /// SQLite's own check, the wrapped keys, the audit chains.

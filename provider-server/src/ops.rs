@@ -11,7 +11,7 @@ use hyper_util::{
 use tokio::net::TcpListener;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use crate::{metrics::Metrics, store::Store};
+use crate::{mail::MailStatus, metrics::Metrics, store::Store};
 
 const HEADER_LIMIT: Duration = Duration::from_secs(5);
 /// A connection of a monitor lives at most this long.
@@ -22,12 +22,19 @@ const MAX_CONNECTIONS: usize = 64;
 struct Asked {
     store: Store,
     metrics: Metrics,
+    mail: MailStatus,
     stopping: CancellationToken,
 }
 
 /// Serves until `stopping`.
-pub async fn serve(listener: TcpListener, store: Store, metrics: Metrics, stopping: CancellationToken) {
-    let asked = Asked { store, metrics, stopping: stopping.clone() };
+pub async fn serve(
+    listener: TcpListener,
+    store: Store,
+    metrics: Metrics,
+    mail: MailStatus,
+    stopping: CancellationToken,
+) {
+    let asked = Asked { store, metrics, mail, stopping: stopping.clone() };
     let router = Router::new()
         .route("/livez", get(|| async { "ok\n" }))
         .route("/readyz", get(ready))
@@ -57,13 +64,24 @@ pub async fn serve(listener: TcpListener, store: Store, metrics: Metrics, stoppi
     }
 }
 
-async fn ready(State(asked): State<Asked>) -> (StatusCode, &'static str) {
+async fn ready(State(asked): State<Asked>) -> (StatusCode, String) {
     if asked.stopping.is_cancelled() {
-        return (StatusCode::SERVICE_UNAVAILABLE, "stopping\n");
+        return (StatusCode::SERVICE_UNAVAILABLE, "stopping\n".into());
     }
     let answers = async { asked.store.reader().await?.ping().await };
     match tokio::time::timeout(Duration::from_secs(2), answers).await {
-        Ok(Ok(())) if !*asked.store.shared().fatal.borrow() => (StatusCode::OK, "ready\n"),
-        _ => (StatusCode::SERVICE_UNAVAILABLE, "the database does not answer\n"),
+        Ok(Ok(())) if !*asked.store.shared().fatal.borrow() => (StatusCode::OK, with_mail(&asked.mail)),
+        _ => (StatusCode::SERVICE_UNAVAILABLE, "the database does not answer\n".into()),
+    }
+}
+
+/// Ready; mail that fails is told, but takes nothing from what the server is there for.
+fn with_mail(mail: &MailStatus) -> String {
+    match mail.failing() {
+        None => "ready\n".into(),
+        Some((since_ms, why)) => {
+            let since = jiff::Timestamp::from_millisecond(since_ms).unwrap_or_default();
+            format!("ready\nmail is not taken since {since}: {why}\n")
+        }
     }
 }

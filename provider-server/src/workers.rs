@@ -20,6 +20,7 @@ use crate::{
     grpc::VetUrl,
     metrics::Metrics,
     model::connection_test::ConnectionTester,
+    purging,
     store::{Committed, Store, housekeeping, sync},
 };
 
@@ -45,6 +46,8 @@ pub fn start_workers(
     tasks: &TaskTracker,
 ) -> Workers {
     spawn(tasks, store, "housekeeping", keep_house(store.clone(), stopping.clone()));
+    let purging = purging::run(store.clone(), config.keep, purging::Counters::register(metrics), stopping.clone());
+    spawn(tasks, store, "purging", purging);
     spawn(tasks, store, "sync", sync::run(store.clone(), stopping.clone()));
     let policy = Policy::new(config.allow_networks.clone());
     own_sockets.iter().for_each(|socket| policy.add_own_socket(*socket));

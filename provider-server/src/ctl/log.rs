@@ -380,7 +380,7 @@ fn show(message: &pb::Message, output: &Output) -> std::io::Result<()> {
             .with("next attempt", time(message.next_attempt_at.as_ref()))
             .with("change", &message.change_id)
             .with("tries", message.tries)
-            .with("body", format!("{} bytes, SHA-256 {}", message.body_bytes, message.body_sha256))
+            .with("body", body(message))
     })?;
     if output.is_json() {
         return Ok(());
@@ -407,8 +407,19 @@ fn show(message: &pb::Message, output: &Output) -> std::io::Result<()> {
         for attempt in attempts.iter().filter(|attempt| !attempt.explanation.is_empty()) {
             output.line(&format!("  try {}: {}", attempt.try_number, attempt.explanation))?;
         }
+        if message.attempts.iter().any(|detail| detail.answer_purged) {
+            output.line("  The answers were purged with the body.")?;
+        }
     }
     Ok(())
+}
+
+fn body(message: &pb::Message) -> String {
+    match message.body_sha256.as_str() {
+        "" if message.body_purged => format!("{} bytes, purged", message.body_bytes),
+        "" => format!("{} bytes, not kept", message.body_bytes),
+        sha256 => format!("{} bytes, SHA-256 {sha256}", message.body_bytes),
+    }
 }
 
 fn stats(stats: &pb::Stats) -> Fields {

@@ -134,6 +134,9 @@ impl LogService for LogApi {
         };
         let (message, body, attempts, max_tries) = read.await.map_err(to_status)?;
         let mut answer = to_message(&message);
+        let is_kept = body.is_some();
+        // A test has no body to be purged.
+        answer.body_purged = !is_kept && message.sequence > 0;
         if let Some(body) = body {
             answer.body_sha256 = hex::encode(Sha256::digest(&*body));
             if request.reveal_body {
@@ -144,7 +147,7 @@ impl LogService for LogApi {
             }
         }
         answer.request_headers = attempts.last().map(request_headers).unwrap_or_default();
-        answer.attempts = to_details(attempts, max_tries);
+        answer.attempts = to_details(attempts, max_tries, !is_kept);
         Ok(Response::new(answer))
     }
 

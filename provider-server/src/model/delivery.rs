@@ -90,6 +90,8 @@ pub mod reason {
     pub const EXHAUSTED: &str = "exhausted";
     /// Held: the endpoint answered 410 Gone.
     pub const GONE: &str = "gone";
+    /// Discarded: it could not be delivered for as long as messages are kept.
+    pub const EXPIRED: &str = "expired";
     /// Superseded by a later version that was delivered.
     pub const LATER_DELIVERED: &str = "later_version_delivered";
 }

@@ -10,7 +10,7 @@ use super::{Conn, Database, Row, StoreError, Value, db::Table, nodes, roster};
 pub const UNDER_WAY: &str = "copy.under_way";
 
 /// Of servers that run, not of the installation.
-const NOT_COPIED: [&str; 2] = ["nodes", "writers"];
+const NOT_COPIED: [&str; 3] = ["chores", "nodes", "writers"];
 const PAGE: usize = 1_000;
 
 /// What was copied, and found equal on both sides.

@@ -298,11 +298,11 @@ async fn alarm(
     words: &'static str,
     host: &str,
 ) -> Result<(), StoreError> {
-    let sql = "UPDATE schools SET reason = $2,
+    let sql = "UPDATE schools SET reason = $2, alarmed_ms = $4,
                   state = CASE WHEN state IN ('not_connected', 'enrolling') AND $3 = 1 THEN 'compromised' ELSE state END
                WHERE school_id = $1";
     let contested = code.state == CodeState::Claimed;
-    tx.conn.execute(sql, vec![code.school.into(), words.into(), contested.into()]).await?;
+    tx.conn.execute(sql, vec![code.school.into(), words.into(), contested.into(), tx.now_ms.into()]).await?;
     let district = names(tx, code.school).await?.district;
     let act = AuditAct::in_district(district, "system", act, code.school);
     let first = &code.claimed_host;

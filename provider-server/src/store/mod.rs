@@ -5,6 +5,7 @@
 
 pub mod audit;
 pub mod changes;
+pub mod chores;
 pub mod codes;
 mod commit_mark;
 pub mod connections;
@@ -20,12 +21,14 @@ pub mod keys;
 pub mod limits;
 mod locks;
 pub mod log;
+pub mod mail;
 pub mod meta;
 mod name_keys;
 mod news;
 pub mod nodes;
 pub mod overview;
 pub mod record;
+pub mod retention;
 pub mod roster;
 pub mod rotation;
 pub mod school_connection;

@@ -19,6 +19,8 @@ macro_rules! now {
     };
 }
 
+pub(super) use now;
+
 /// A lane that this server holds, as it was looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HeldLane {

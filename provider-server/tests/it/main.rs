@@ -5,6 +5,7 @@ mod engine;
 mod golden;
 mod imports;
 mod log;
+mod mail;
 mod nodes;
 mod oneroster;
 mod platform;

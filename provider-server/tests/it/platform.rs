@@ -1,6 +1,7 @@
 //! Districts, schools, enrollment, rotation and audit through the real gRPC door of a server of its own.
 
 mod access;
+mod alarms;
 mod connection;
 mod ending;
 mod enrollment;

@@ -39,6 +39,24 @@ pub struct TestStore {
     time: Arc<dyn Clock>,
 }
 
+/// A store that was closed; its database stays.
+pub struct ClosedStore {
+    database: Arc<TestDatabase>,
+    node: NodeId,
+    keyring: Keyring,
+    clock: ManualClock,
+    entropy: Entropy,
+    time: Arc<dyn Clock>,
+}
+
+impl ClosedStore {
+    /// Opens its database again.
+    pub async fn reopened(self) -> TestStore {
+        let Self { database, node, keyring, clock, entropy, time } = self;
+        TestStore::open(database, node, keyring, time, clock, entropy).await
+    }
+}
+
 impl TestStore {
     /// A new, empty store.
     pub async fn new() -> Self {
@@ -119,9 +137,14 @@ impl TestStore {
 
     /// Closes the store and opens its database again.
     pub async fn reopen(self) -> Self {
+        self.closed().await.reopened().await
+    }
+
+    /// Closes the store, so that a program may use its database.
+    pub async fn closed(self) -> ClosedStore {
         let Self { store, database, node, keyring, clock, entropy, time, .. } = self;
         store.close().await;
-        Self::open(database, node, keyring, time, clock, entropy).await
+        ClosedStore { database, node, keyring, clock, entropy, time }
     }
 
     /// The folder of this test, with the files of an embedded database.

@@ -59,11 +59,14 @@ pub fn to_message(message: &message::Message) -> pb::Message {
     }
 }
 
-/// Newest answers first get their bodies, as long as there is room.
-pub fn to_details(attempts: Vec<message::AttemptDetail>, max_tries: u32) -> Vec<pb::AttemptDetail> {
+/// Newest answers first get their bodies, as long as there is room. `purges` where the message's own body is not kept any
+/// more: then a failure's answer that is missing was purged, too.
+pub fn to_details(attempts: Vec<message::AttemptDetail>, max_tries: u32, purges: bool) -> Vec<pb::AttemptDetail> {
     let mut room = MAX_ANSWER_BYTES;
     let mut details = VecDeque::with_capacity(attempts.len());
     for detail in attempts.into_iter().rev() {
+        let attempt = &detail.attempt;
+        let answer_purged = purges && detail.answer.is_none() && attempt.cause.is_some() && attempt.code > 0;
         let answer = detail.answer.unwrap_or_default();
         let body = answer.body();
         let response_body = if body.len() <= room { body.to_vec() } else { Vec::new() };
@@ -75,6 +78,7 @@ pub fn to_details(attempts: Vec<message::AttemptDetail>, max_tries: u32) -> Vec<
             signed_by: detail.signed_by,
             verified_key: answer.verified_key.into(),
             requested_by: detail.requested_by,
+            answer_purged,
         });
     }
     details.into()

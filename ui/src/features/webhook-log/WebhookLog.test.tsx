@@ -1,7 +1,7 @@
 import { act, fireEvent, screen, waitFor, within } from "@testing-library/react";
 import { expect, test, vi } from "vitest";
-import type { Attempt } from "@/gen/rollcall/provider/v1/log";
-import { type Answers, refusal } from "@/shell/fake/host";
+import type { Attempt, Message } from "@/gen/rollcall/provider/v1/log";
+import { type Answers, type Handler, refusal } from "@/shell/fake/host";
 import { logs } from "@/shell/fake/log";
 import { FAULTS } from "@/shell/fake/log/causes";
 import { OWNER } from "@/shell/fake/world";
@@ -16,12 +16,19 @@ const SCHOOL = {
 };
 
 /** The window over a made-up log in which nothing happens by itself. */
-function open({ rows = 120, place = "", answers = {} as Answers } = {}) {
+function open({ rows = 120, place = "", answers = {} as Answers, message = (kept: Message) => kept } = {}) {
   const made = logs({ rows, rate: 0 });
   const log = made.of(ID);
+  const asKept = made.answers.calls?.["LogService/GetMessage"];
+  const shown: Handler = async (...asked) => message((await asKept?.(...asked)) as Message);
   const opened = openProvider(`/webhook-logs/${ID}${place}`, {
     ...answers,
-    calls: { ...made.answers.calls, "SchoolService/GetSchool": () => SCHOOL, ...answers.calls },
+    calls: {
+      ...made.answers.calls,
+      "LogService/GetMessage": shown,
+      "SchoolService/GetSchool": () => SCHOOL,
+      ...answers.calls,
+    },
     streams: { ...made.answers.streams, ...answers.streams },
   });
   const made_ = (method: string) =>
@@ -339,6 +346,20 @@ test("a body is masked until it is revealed, and hidden again with personal data
   expect(within(panel).getByText(/Personal data is hidden in this window/)).toBeVisible();
   await user.click(screen.getByRole("button", { name: "Show personal data" }));
   expect(within(panel).queryByRole("group", { name: "Body" }), "not shown again by itself").toBeNull();
+});
+
+test("what was purged says so, and cannot be revealed", async () => {
+  const message = (kept: Message): Message => {
+    const gone = { responseHeaders: [], responseBody: "", answerPurged: true };
+    const attempts = kept.attempts.map((detail) => ({ ...detail, ...gone }));
+    return { ...kept, bodySha256: "", bodyPurged: true, attempts };
+  };
+  const { panel, user } = await openTrouble({ message });
+  await user.click(within(panel).getByRole("tab", { name: "Request" }));
+  expect(within(panel).getByText("The body was purged: it is kept for a limited time only.")).toBeVisible();
+  expect(within(panel).queryByRole("button", { name: "Reveal" })).toBeNull();
+  await user.click(within(panel).getByRole("tab", { name: "Response" }));
+  expect(within(panel).getByText(/Headers and body of the answer were purged/)).toBeVisible();
 });
 
 test("the answer, the keys and the timeline of a message", async () => {

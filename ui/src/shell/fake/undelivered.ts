@@ -222,5 +222,6 @@ function messagesOf({ schoolId, group, messages, firstAt, lastAt, sampleMessage 
     attempts: [],
     changeId: idOf("chg", 700 + index),
     tries: group?.reason === "connection_down" ? 0 : 5,
+    bodyPurged: false,
   }));
 }

@@ -16,7 +16,7 @@ export function Request({ message, body, reveal }: { message: Message; body: str
       <Facts
         facts={[
           [t("body.size"), `${formatBytes(message.bodyBytes)} (${message.bodyBytes.toLocaleString("en")} B)`],
-          [t("body.sha256"), message.bodySha256 ? <Exact key="sha" text={message.bodySha256} /> : t("body.purged")],
+          [t("body.sha256"), message.bodySha256 ? <Exact key="sha" text={message.bodySha256} /> : t("body.noDigest")],
         ]}
       />
       <Headers headers={message.requestHeaders} title={t("body.headersOf", { number: message.tries })} />

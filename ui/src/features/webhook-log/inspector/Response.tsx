@@ -51,11 +51,17 @@ export function Response({ detail }: { detail: AttemptDetail }) {
           [t("body.size"), formatBytes(attempt.responseBytes)],
         ]}
       />
-      <Headers headers={detail.responseHeaders} title={t("body.headers")} />
-      {detail.responseBody ? (
-        <Body base64={detail.responseBody} label={t("body.label")} />
+      {detail.answerPurged ? (
+        <p className="m-0 text-text-3">{t("response.purged")}</p>
       ) : (
-        <p className="m-0 text-text-3">{t("response.noBody")}</p>
+        <>
+          <Headers headers={detail.responseHeaders} title={t("body.headers")} />
+          {detail.responseBody ? (
+            <Body base64={detail.responseBody} label={t("body.label")} />
+          ) : (
+            <p className="m-0 text-text-3">{t("response.noBody")}</p>
+          )}
+        </>
       )}
     </div>
   );

@@ -9,7 +9,8 @@ import type { Revealing } from "./useMessage";
 export function Reveal({ message, reveal }: { message: Message; reveal: Revealing }) {
   const { t } = useTranslation("webhookLog");
   const { hidePersonal } = usePreferences();
-  if (!message.bodySha256) return <p className="m-0 text-text-3">{t("body.purged")}</p>;
+  if (!message.bodySha256)
+    return <p className="m-0 text-text-3">{t(message.bodyPurged ? "body.purged" : "body.notKept")}</p>;
   return (
     <div className="flex flex-col items-start gap-2 rounded-control border border-solid border-hairline bg-surface-2 p-4">
       <p className="m-0 flex items-center gap-2">

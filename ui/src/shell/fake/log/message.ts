@@ -59,6 +59,7 @@ function detail(attempt: Attempt): AttemptDetail {
     signedBy: [NEW_KEY, OLD_KEY],
     verifiedKey: attempt.status === "delivered" ? NEW_KEY : "",
     requestedBy: ["resend", "replay"].includes(attempt.trigger) ? "m.okafor" : "",
+    answerPurged: false,
   };
 }
 
@@ -110,5 +111,6 @@ export async function messageOf(log: FakeLog, id: string, schoolId: string, reve
     attempts: attempts.map(detail),
     changeId: id.replace("evt_", "chg_"),
     tries: last.tryNumber,
+    bodyPurged: false,
   };
 }

@@ -121,13 +121,15 @@ export interface Message {
   /** The exact bytes that are signed and sent; empty unless revealed or once purged. */
   body: string;
   bodyBytes: number;
-  /** Hex. */
+  /** Hex; empty once the body was purged, and for a test, whose body is not kept. */
   bodySha256: string;
   /** Headers of the last attempt, rebuilt; the signature is shown as a fingerprint of the signing keys. */
   requestHeaders: Header[];
   attempts: AttemptDetail[];
   changeId: string;
   tries: number;
+  /** From GetMessage: the body was deleted. It is kept for a limited time, and not beyond an erasure. */
+  bodyPurged: boolean;
 }
 
 export interface Header {
@@ -149,6 +151,8 @@ export interface AttemptDetail {
    * engine's own attempts, and for those of before this was kept.
    */
   requestedBy: string;
+  /** Headers and body of the answer were deleted, with the message's body. */
+  answerPurged: boolean;
 }
 
 export interface ListMessagesRequest {
