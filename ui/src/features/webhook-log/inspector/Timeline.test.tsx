@@ -12,7 +12,15 @@ const FIRST = new FakeLog(7, 60, 0).attempts[0];
 function detail(tryNumber: number, trigger: string, requestedBy: string): AttemptDetail {
   if (!FIRST) throw new Error("the log has an attempt");
   const attempt = { ...FIRST, logSequence: String(tryNumber), tryNumber, trigger };
-  return { attempt, responseHeaders: [], responseBody: "", signedBy: [], verifiedKey: "", requestedBy };
+  return {
+    attempt,
+    responseHeaders: [],
+    responseBody: "",
+    signedBy: [],
+    verifiedKey: "",
+    requestedBy,
+    answerPurged: false,
+  };
 }
 
 function show(...attempts: AttemptDetail[]) {
