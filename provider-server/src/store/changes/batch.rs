@@ -1,7 +1,7 @@
 //! A batch of changes under way: what is known of their surroundings, and the rows that they will write.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
     sync::Arc,
 };
 
@@ -69,9 +69,10 @@ pub struct Batch {
     pub schools: HashMap<(DistrictId, String), KnownSchool>,
     pub idempotency: HashMap<(String, DistrictId, String), KnownAnswer>,
     district_names: HashMap<DistrictId, String>,
-    touched: HashSet<(DistrictId, String)>,
+    /// In the order of their key, as the projections: rows that follow one another in a tree are cheaper to insert.
+    touched: BTreeSet<(DistrictId, String)>,
     /// The newest projection row of each (school, student).
-    projections: HashMap<(SchoolId, String), Vec<Value>>,
+    projections: BTreeMap<(SchoolId, String), Vec<Value>>,
     versions: Vec<Value>,
     events: Vec<Value>,
     bodies: Vec<Value>,
@@ -327,7 +328,7 @@ impl Batch {
 
 async fn write_events(
     tx: &mut Tx<'_>,
-    projections: HashMap<(SchoolId, String), Vec<Value>>,
+    projections: BTreeMap<(SchoolId, String), Vec<Value>>,
     schools: HashMap<(DistrictId, String), KnownSchool>,
     events: Vec<Value>,
     bodies: Vec<Value>,
