@@ -5,15 +5,18 @@ use provider_server::{
     model::change::{ChangeAct, ChangeOutcome, Idempotency},
     store::{
         Committed, StoreError, audit,
-        changes::{ChangeQueue, MAX_BATCH, Outcomes},
+        changes::{self, ChangeQueue, MAX_BATCH, Outcomes},
         roster, sync,
     },
 };
-use rollcall_proto::webhook::event::{EventType, RawEnvelope, StudentData};
+use rollcall_proto::{
+    id::DistrictId,
+    webhook::event::{EventType, RawEnvelope, StudentData},
+};
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
-use crate::support::{TestStore, on_postgres, origin, put, request};
+use crate::support::{START_MS, TestStore, on_postgres, origin, put, request};
 
 fn deliveries(committed: Vec<Committed>) -> Vec<(u64, EventType, RawEnvelope)> {
     let new = committed.into_iter().filter_map(|c| match c {
@@ -112,6 +115,26 @@ async fn changes_keep_their_order_over_many_batches() {
     let versions: Vec<u64> =
         answers.into_iter().flatten().map(|outcome| outcome.expect("accepted").student.version).collect();
     assert_eq!(versions, (1..=MAX_BATCH as u64 * 18 / 5).collect::<Vec<u64>>());
+}
+
+#[tokio::test]
+async fn a_call_is_kept_in_the_audit_chain_of_its_own_district() {
+    let test = TestStore::new().await;
+    let (one, _) = test.district(&[]).await;
+    let other = DistrictId::new(START_MS, test.entropy.bytes());
+    // Students of the same sourcedId, in one batch.
+    let calls = [one, other].into_iter().map(|district| (origin(), vec![put(district, "S-1", "Ada", &[])])).collect();
+    let act = test.store.act(move |tx| {
+        Box::pin(async move {
+            let sql = "INSERT INTO districts (district_id, sourced_id, name, created_ms) VALUES ($1, $2, $3, $4)";
+            tx.conn.execute(sql, vec![other.into(), "d-2".into(), "Other".into(), tx.now_ms.into()]).await?;
+            changes::apply(tx, calls).await
+        })
+    });
+    act.await.expect("stored");
+    let mut expected = [one.to_string(), other.to_string()];
+    expected.sort();
+    assert_eq!(test.texts("SELECT chain FROM audit WHERE act = 'student.put' ORDER BY chain").await, expected);
 }
 
 #[tokio::test]

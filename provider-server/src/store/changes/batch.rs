@@ -219,12 +219,10 @@ impl Batch {
     }
 
     /// One audit row for one call, whatever the number of its changes.
-    pub fn audit_call(&mut self, origin: &Origin, outcomes: &Outcomes) {
+    pub fn audit_call(&mut self, origin: &Origin, district: DistrictId, outcomes: &Outcomes) {
         let mut accepted = outcomes.iter().flatten().filter(|o| o.change.is_some() && !o.repeated);
         let Some(first) = accepted.next() else { return };
         let more = accepted.count();
-        let key = self.touched.iter().find(|(_, sourced_id)| *sourced_id == first.student.sourced_id);
-        let Some(district) = key.map(|(district, _)| *district) else { return };
         let change = first.change.map(|change| change.to_string()).unwrap_or_default();
         let act = if more == 0 {
             let known = self.students.get(&(district, first.student.sourced_id.clone()));
