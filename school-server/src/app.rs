@@ -7,7 +7,7 @@ use std::{
 };
 
 use rollcall_proto::webhook::signature::SigningSecret;
-use tokio::{task::JoinHandle, time::interval};
+use tokio::{runtime::Handle, task::JoinHandle, time::interval};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
@@ -66,7 +66,9 @@ pub async fn start(parts: Parts, serve: Option<ServeSettings>) -> Result<Running
     let finish = CancellationToken::new();
     let stored_identity = opened.state.identity.clone();
     let writer = Writer::new(opened.write, queues, clock.clone(), metrics.clone(), finish.clone(), opened.state);
-    let writer = tokio::spawn(writer.run());
+    // A thread of its own: each commit waits for the disk.
+    let runtime = Handle::current();
+    let writer = tokio::task::spawn_blocking(move || runtime.block_on(writer.run()));
     note_identity(&inbox, &keys, &stored_identity).await?;
 
     let stop = CancellationToken::new();

@@ -69,11 +69,21 @@ impl Provider {
 
     /// kill -9, and a start at the same address.
     pub async fn crash(&self) -> Result<()> {
-        let mut process = self.process.lock().await;
-        if let Some(mut running) = process.take() {
-            running.kill().await?;
+        self.kill().await?;
+        self.start_again().await
+    }
+
+    /// kill -9.
+    pub async fn kill(&self) -> Result<()> {
+        match self.process.lock().await.take() {
+            Some(mut running) => running.kill().await,
+            None => Ok(()),
         }
-        *process = Some(self.launch.start().await?.0);
+    }
+
+    /// A start at the same address, over the same data.
+    pub async fn start_again(&self) -> Result<()> {
+        *self.process.lock().await = Some(self.launch.start().await?.0);
         Ok(())
     }
 

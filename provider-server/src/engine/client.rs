@@ -35,7 +35,9 @@ const MAX_KEPT_VALUE_BYTES: usize = 4_096;
 /// Longer fingerprints than this are none.
 const MAX_FINGERPRINT_BYTES: usize = 128;
 const IDLE_LIMIT: Duration = Duration::from_secs(30);
-const MAX_IDLE_PER_HOST: usize = 64;
+/// Many schools may have their receivers on one host. Fewer than are under way at once would close connections that
+/// the next request opens again.
+const MAX_IDLE_PER_HOST: usize = 512;
 /// Ports with a pool of their own; nearly all receivers are on one or two.
 const MAX_WAYS: usize = 64;
 /// Header lines of an answer; more are an error.

@@ -7,6 +7,7 @@ pub mod egress;
 pub mod lane;
 pub mod membership;
 pub mod message;
+pub mod pace;
 pub mod run;
 pub mod scheduler;
 pub mod sign;

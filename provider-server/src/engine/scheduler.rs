@@ -8,6 +8,7 @@ use rollcall_proto::id::{SchoolId, SecretId, StudentId};
 use super::{
     lane::{Lane, Rest},
     message::Claimed,
+    pace::Pace,
 };
 use crate::{
     model::{
@@ -40,6 +41,8 @@ pub struct Limits {
     pub memory_bytes: usize,
     /// Requests under way over all schools.
     pub in_flight: u32,
+    /// Of them those that were begun a moment ago: see [`Pace`].
+    pub young: u32,
     /// Outcomes that are not durable yet; more than this, and nothing new is sent.
     pub unrecorded: usize,
     /// Messages of one page.
@@ -48,7 +51,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { memory_bytes: 32 << 20, in_flight: 2_048, unrecorded: 4_096, page: 512 }
+        Self { memory_bytes: 32 << 20, in_flight: 2_048, young: 256, unrecorded: 4_096, page: 512 }
     }
 }
 
@@ -165,6 +168,7 @@ pub struct Scheduler {
     unknown: Vec<SchoolId>,
     size_bytes: usize,
     in_flight: u32,
+    pace: Pace,
     unrecorded: usize,
     pending: Recording,
     notes: HashMap<usize, SchoolNotes>,
@@ -188,6 +192,7 @@ impl Scheduler {
             unknown: Vec::new(),
             size_bytes: 0,
             in_flight: 0,
+            pace: Pace::new(limits.young),
             unrecorded: 0,
             pending: Recording::default(),
             notes: HashMap::new(),
@@ -384,7 +389,9 @@ impl Scheduler {
     }
 
     fn claim(&mut self, now_ms: i64, actions: &mut Actions) {
-        while self.in_flight < self.limits.in_flight && self.unrecorded < self.limits.unrecorded {
+        self.pace.age(now_ms);
+        while self.in_flight < self.limits.in_flight && self.pace.has_room() && self.unrecorded < self.limits.unrecorded
+        {
             let Some(index) = self.rotation.pop_front() else { break };
             let most = self.share();
             let lane = &mut self.lanes[index];
@@ -394,6 +401,7 @@ impl Scheduler {
                 && let Some(claimed) = lane.claim(index, now_ms)
             {
                 self.in_flight += 1;
+                self.pace.begin(now_ms);
                 self.unrecorded += 1;
                 self.size_bytes = self.size_bytes + lane.size_bytes - before;
                 actions.claims.push(claimed);
@@ -432,6 +440,7 @@ impl Scheduler {
     pub fn settle(&mut self, claimed: Claimed, outcome: Outcome, now_ms: i64, jitter: f64) {
         let index = claimed.lane;
         self.in_flight -= 1;
+        self.pace.end(claimed.at_ms);
         let row = AttemptRow {
             school: claimed.connection.school,
             sequence: claimed.message.sequence,
@@ -516,7 +525,9 @@ impl Scheduler {
 
     /// When `step` has something to do next without an event from outside.
     pub fn next_due_ms(&self) -> Option<i64> {
-        self.dues.first().map(|(due_ms, _)| *due_ms)
+        let due_ms = self.dues.first().map(|(due_ms, _)| *due_ms);
+        let room_ms = self.pace.next_room_ms().filter(|_| !self.rotation.is_empty());
+        [due_ms, room_ms].into_iter().flatten().min()
     }
 
     /// Whether nothing is under way or waits to be durable.

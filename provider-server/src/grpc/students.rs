@@ -25,7 +25,7 @@ use crate::{
         Conn, Store, StoreError,
         changes::{ChangeQueue, Outcomes, preview},
         erasure, roster,
-        scope::{resolve_district, resolve_school},
+        scope::{known_district, resolve_district, resolve_school},
         students,
     },
 };
@@ -159,9 +159,7 @@ impl StudentService for Students {
         let caller = caller(&request)?;
         let mut changes = request.into_inner();
         let Some(first) = changes.message().await? else { return Ok(Response::new(Box::pin(stream::empty()))) };
-        let mut conn = self.store.reader().await.map_err(to_status)?;
-        let district = resolve_district(&mut conn, &caller.scope, &first.district).await.map_err(to_status)?;
-        drop(conn);
+        let district = known_district(&self.store, &caller.scope, &first.district).await.map_err(to_status)?;
         let door = StreamDoor {
             store: self.store.clone(),
             changes: self.changes.clone(),
@@ -245,15 +243,13 @@ impl Students {
         act: Act,
         dry_run: bool,
     ) -> Answer<pb::ChangeResult> {
-        let mut conn = self.store.reader().await.map_err(to_status)?;
-        let district = resolve_district(&mut conn, &caller.scope, district).await.map_err(to_status)?;
-        let mut request = change_request(&mut conn, &caller.scope, district, act).await.map_err(to_status)?;
+        let district = known_district(&self.store, &caller.scope, district).await.map_err(to_status)?;
+        let mut request = change_request(&self.store, &caller.scope, district, act).await.map_err(to_status)?;
         if dry_run {
+            let mut conn = self.store.reader().await.map_err(to_status)?;
             let preview = preview::preview(&mut conn, request, self.store.now_ms()).await.map_err(to_status)?;
             return Ok(Response::new(convert::preview(preview)));
         }
-        // Held while waiting, a reader would keep other callers from reading.
-        drop(conn);
         request.idempotency = idempotency;
         let origin = Origin { actor: caller.actor, kind: "staff", run: None };
         let mut outcomes = self.changes.submit(origin, vec![request]).await.map_err(to_status)?;
@@ -324,9 +320,9 @@ impl StreamDoor {
             return Err(Refusal::field("dryRun", "is not for streams: make the call of the act").into());
         }
         let mut request = match act {
-            // The hot path: a put needs nothing from the database here.
+            // The hot path: it waits for nothing.
             Act::Put(student) => put_request(self.district, student)?,
-            act => change_request(&mut self.store.reader().await?, &self.scope, self.district, act).await?,
+            act => change_request(&self.store, &self.scope, self.district, act).await?,
         };
         request.idempotency = idempotency;
         Ok(request)
@@ -381,7 +377,7 @@ fn put_request(district: DistrictId, student: pb::Student) -> Result<ChangeReque
 }
 
 async fn change_request(
-    conn: &mut Conn,
+    store: &Store,
     scope: &Scope,
     district: DistrictId,
     act: Act,
@@ -389,19 +385,19 @@ async fn change_request(
     let (sourced_id, act) = match act {
         Act::Put(student) => return Ok(put_request(district, student)?),
         Act::Enroll(r) => {
-            let school = school_sourced_id(conn, scope, district, &r.school).await?;
+            let school = school_sourced_id(store, scope, district, &r.school).await?;
             let role = convert::role_type("roleType", &r.role_type)?;
             let begin = convert::date("beginDate", r.begin_date.as_deref())?;
             (r.sourced_id, ChangeAct::Enroll { school, role, begin })
         }
         Act::Withdraw(r) => {
-            let school = school_sourced_id(conn, scope, district, &r.school).await?;
+            let school = school_sourced_id(store, scope, district, &r.school).await?;
             let end = convert::date("endDate", r.end_date.as_deref())?;
             (r.sourced_id, ChangeAct::Withdraw { school, end, reason: r.exit_reason })
         }
         Act::Transfer(r) => {
-            let from = school_sourced_id(conn, scope, district, &r.from_school).await?;
-            let to = school_sourced_id(conn, scope, district, &r.to_school).await?;
+            let from = school_sourced_id(store, scope, district, &r.from_school).await?;
+            let to = school_sourced_id(store, scope, district, &r.to_school).await?;
             let date = convert::date("effectiveDate", r.effective_date.as_deref())?;
             (r.sourced_id, ChangeAct::Transfer { from, to, date, reason: r.exit_reason })
         }
@@ -411,12 +407,14 @@ async fn change_request(
 }
 
 async fn school_sourced_id(
-    conn: &mut Conn,
+    store: &Store,
     scope: &Scope,
     district: DistrictId,
     text: &str,
 ) -> Result<String, StoreError> {
-    let (school, _) = resolve_school(conn, scope, text, Some(district)).await?;
+    // Given back at once: held while the change waits, it would keep other callers from reading.
+    let mut conn = store.reader().await?;
+    let (school, _) = resolve_school(&mut conn, scope, text, Some(district)).await?;
     let sql = "SELECT sourced_id FROM schools WHERE school_id = $1";
     let row = conn.query_optional(sql, vec![school.into()]).await?;
     row.ok_or_else(|| Refusal::not_found("the school"))?.take(0)

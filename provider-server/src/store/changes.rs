@@ -42,6 +42,8 @@ pub async fn apply(tx: &mut Tx<'_>, calls: Vec<(Origin, Vec<ChangeRequest>)>) ->
     let mut answers = Vec::with_capacity(calls.len());
     for (origin, requests) in calls {
         let mut outcomes: Outcomes = Vec::with_capacity(requests.len());
+        // All of a call are of one district.
+        let district = requests.first().map(|request| request.district);
         for mut request in requests {
             let idempotency = request.idempotency.take().map(|idempotency| {
                 let mut mac = mac_key.clone();
@@ -51,8 +53,8 @@ pub async fn apply(tx: &mut Tx<'_>, calls: Vec<(Origin, Vec<ChangeRequest>)>) ->
             outcomes.push(apply_one(tx, &mut batch, &origin, request, idempotency).await?);
         }
         // A run has an audit row of its own, whatever the number of its batches.
-        if origin.run.is_none() {
-            batch.audit_call(&origin, &outcomes);
+        if let Some(district) = district.filter(|_| origin.run.is_none()) {
+            batch.audit_call(&origin, district, &outcomes);
         }
         answers.push(outcomes);
     }

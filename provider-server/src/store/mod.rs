@@ -43,8 +43,12 @@ pub mod sync;
 pub mod tokens;
 mod writer;
 
-use std::sync::Arc;
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex},
+};
 
+use rollcall_proto::id::DistrictId;
 use tokio::sync::{Notify, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
@@ -114,6 +118,8 @@ pub struct Shared {
     pub entropy: Entropy,
     /// Data keys that were unwrapped already.
     pub keys: keys::KeyCache,
+    /// Districts by what named them: see [`scope::known_district`].
+    districts: Mutex<HashMap<String, DistrictId>>,
     /// Grows when attempts were recorded: wakes live tails.
     log_wake: watch::Sender<u64>,
     /// Wakes the sync worker when a connection changed.
@@ -144,6 +150,7 @@ impl Store {
             node,
             news: news::News::default(),
             keys: keys::KeyCache::new(keyring),
+            districts: Mutex::default(),
             log_wake: watch::Sender::new(0),
             sync_wake: Notify::new(),
             closing: CancellationToken::new(),
@@ -170,6 +177,19 @@ impl Store {
         F: for<'t> FnOnce(&'t mut Tx<'_>) -> Act<'t, T> + Send + 'static,
     {
         writer::act(&self.writer, &self.shared, act).await
+    }
+
+    /// The same for whoever does not wait here: `finish` is told in the writer's thread and must be short.
+    async fn post<T, F>(
+        &self,
+        act: F,
+        finish: impl FnOnce(Result<T, StoreError>) + Send + 'static,
+    ) -> Result<(), StoreError>
+    where
+        T: Send + 'static,
+        F: for<'t> FnOnce(&'t mut Tx<'_>) -> Act<'t, T> + Send + 'static,
+    {
+        writer::post(&self.writer, act, finish).await
     }
 
     /// A connection to read with.

@@ -3,11 +3,29 @@
 
 use rollcall_proto::id::{DistrictId, SchoolId};
 
-use super::{Conn, Row, StoreError, Value};
+use super::{Conn, Row, Store, StoreError, Value};
 use crate::{error::Refusal, model::access::Scope};
 
 /// Candidates that an ambiguous name lists.
 const MAX_CANDIDATES: usize = 10;
+
+/// [`resolve_district`] for hot paths: what named a district once is remembered. Only ids and sourcedIds are, which a
+/// district keeps for good.
+pub async fn known_district(store: &Store, scope: &Scope, text: &str) -> Result<DistrictId, StoreError> {
+    let known = store.shared.districts.lock().expect("no holder of this lock panics").get(text).copied();
+    if let Some(id) = known.filter(|id| scope.includes_district(*id)) {
+        return Ok(id);
+    }
+    let mut conn = store.reader().await?;
+    let id = resolve_district(&mut conn, scope, text).await?;
+    let sql = "SELECT sourced_id FROM districts WHERE district_id = $1";
+    let row = conn.query_optional(sql, vec![id.into()]).await?;
+    let sourced_id: Option<String> = row.map(|mut row| row.take(0)).transpose()?;
+    if sourced_id.is_some_and(|sourced_id| sourced_id == text) || id.to_string() == text {
+        store.shared.districts.lock().expect("no holder of this lock panics").insert(text.to_owned(), id);
+    }
+    Ok(id)
+}
 
 /// The district that `text` names: its id, else its sourcedId, else its name.
 pub async fn resolve_district(conn: &mut Conn, scope: &Scope, text: &str) -> Result<DistrictId, StoreError> {

@@ -1,11 +1,16 @@
-//! What writes. On SQLite one writer: jobs that wait while a commit is under way share the next one, many callers, one
-//! fsync, no timer; each runs inside a savepoint, so that its failure undoes it alone. On PostgreSQL a few writers, each
-//! with a connection of its own and one job in a transaction: rows are locked in one order, which two jobs in one
-//! transaction could not keep, and the server itself gathers the commits of many connections into one fsync.
+//! What writes. On SQLite one writer with a thread of its own: jobs that wait while a commit is under way share the next
+//! one, many callers, one fsync, no timer. Each but the first runs inside a savepoint, so that its failure undoes it
+//! alone; what the first one did is undone with the transaction, in which nothing else was done yet: a savepoint costs a
+//! copy of each page that is changed. On PostgreSQL a few writers, each with a connection of its own and one job in a
+//! transaction: rows are locked in one order, which two jobs in one transaction could not keep, and the server itself
+//! gathers the commits of many connections into one fsync.
 
 use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
 
-use tokio::sync::{Mutex, mpsc, oneshot};
+use tokio::{
+    runtime::Handle,
+    sync::{Mutex, mpsc, oneshot},
+};
 
 use super::{
     Shared, StoreError,
@@ -51,13 +56,23 @@ pub struct Tx<'c> {
     /// Acts to be written into the audit log just before the commit.
     pub(super) acts: Vec<AuditAct>,
     outbox: Vec<Committed>,
-    /// Whether no other job is in this transaction.
+    /// Whether no other job is in this transaction, nor will be.
     is_alone: bool,
+    /// Whether an earlier job did something in this transaction.
+    is_begun: bool,
     /// The one job failed: the transaction is to be undone.
     is_undone: bool,
 }
 
 impl Tx<'_> {
+    /// Undoes everything.
+    async fn begin_anew(&mut self) -> Result<(), StoreError> {
+        self.outbox.clear();
+        self.acts.clear();
+        self.conn.rollback().await;
+        self.conn.begin().await.map_err(StoreError::ends_all)
+    }
+
     /// Hands this to the engine once the transaction is durable.
     pub fn after_commit(&mut self, committed: Committed) {
         self.outbox.push(committed);
@@ -74,46 +89,75 @@ where
     F: for<'t> FnOnce(&'t mut Tx<'_>) -> Act<'t, T> + Send + 'static,
 {
     let (reply, answer) = oneshot::channel();
+    // A caller that went away does not undo what it asked.
+    post(writer, act, |result| drop(reply.send(result))).await?;
+    answer.await.map_err(|_| shared.not_done())?
+}
+
+impl Shared {
+    /// What became of a job that was dropped: it did nothing.
+    pub(super) fn not_done(&self) -> StoreError {
+        match self.closing.is_cancelled() || *self.fatal.borrow() {
+            true => StoreError::Stopping,
+            false => StoreError::Unreachable,
+        }
+    }
+}
+
+/// The same for whoever does not wait here: `finish` is told, in the writer's thread, once the act is durable or failed.
+/// It is dropped untold where the writer has ended.
+pub(super) async fn post<T, F>(
+    writer: &mpsc::Sender<Job>,
+    act: F,
+    finish: impl FnOnce(Result<T, StoreError>) + Send + 'static,
+) -> Result<(), StoreError>
+where
+    T: Send + 'static,
+    F: for<'t> FnOnce(&'t mut Tx<'_>) -> Act<'t, T> + Send + 'static,
+{
     let job: Job = Box::new(move |tx| {
         Box::pin(async move {
-            match run_in_savepoint(tx, act).await {
+            match run_in_part(tx, act).await {
                 Ok(value) => Ok(Box::new(move |committed: Result<(), StoreError>| {
-                    // A caller that went away does not undo what it asked.
-                    let _ = reply.send(committed.map(|()| value));
+                    finish(committed.map(|()| value));
                 }) as Finish),
                 Err(error) => {
                     let fatal = error.clone_if_fatal();
-                    let _ = reply.send(Err(error));
+                    finish(Err(error));
                     fatal.map_or_else(|| Ok(Box::new(|_| ()) as Finish), Err)
                 }
             }
         })
     });
-    writer.send(job).await.map_err(|_| StoreError::Stopping)?;
-    // A job that was dropped did nothing.
-    answer.await.map_err(|_| match shared.closing.is_cancelled() || *shared.fatal.borrow() {
-        true => StoreError::Stopping,
-        false => StoreError::Unreachable,
-    })?
+    writer.send(job).await.map_err(|_| StoreError::Stopping)
 }
 
-async fn run_in_savepoint<T, F>(tx: &mut Tx<'_>, act: F) -> Result<T, StoreError>
+async fn run_in_part<T, F>(tx: &mut Tx<'_>, act: F) -> Result<T, StoreError>
 where
     F: for<'t> FnOnce(&'t mut Tx<'_>) -> Act<'t, T> + Send,
 {
-    if tx.is_alone {
+    if !tx.is_begun {
         let result = act(tx).await;
-        tx.is_undone = result.is_err();
+        tx.is_begun = result.is_ok();
+        match &result {
+            Err(_) if tx.is_alone => tx.is_undone = true,
+            Err(error) if error.clone_if_fatal().is_none() => tx.begin_anew().await?,
+            _ => {}
+        }
         return result;
     }
     let (outbox, acts) = (tx.outbox.len(), tx.acts.len());
-    tx.conn.begin_part().await?;
+    tx.conn.begin_part().await.map_err(StoreError::ends_all)?;
     let result = act(tx).await;
-    if result.is_err() {
+    if let Err(error) = &result {
+        if error.clone_if_fatal().is_some() {
+            // The whole transaction goes, this part with it; the database may have undone it already.
+            return result;
+        }
         tx.outbox.truncate(outbox);
         tx.acts.truncate(acts);
     }
-    tx.conn.end_part(result.is_ok()).await?;
+    tx.conn.end_part(result.is_ok()).await.map_err(StoreError::ends_all)?;
     result
 }
 
@@ -126,6 +170,11 @@ impl StoreError {
             Self::Refused(refusal) => Self::Refused(refusal.clone()),
             other => Self::Database(other.to_string()),
         })
+    }
+
+    /// This fault as one that ends the whole group: outside of a transaction no job may run.
+    fn ends_all(self) -> StoreError {
+        self.clone_if_fatal().unwrap_or(Self::Unreachable)
     }
 
     /// Faults after which the whole transaction is lost.
@@ -148,15 +197,22 @@ pub(super) async fn start(
 ) -> Result<mpsc::Sender<Job>, StoreError> {
     let (sender, jobs) = mpsc::channel::<Job>(QUEUE);
     let jobs = Arc::new(Mutex::new(jobs));
-    for _ in 0..if database.is_shared() { WRITERS } else { 1 } {
+    let is_shared = database.is_shared();
+    for _ in 0..if is_shared { WRITERS } else { 1 } {
         let mut conn = database.writer().await?;
-        let mark = match database.is_shared() {
+        let mark = match is_shared {
             true => Some(Mark::register(&mut conn, &shared).await?),
             false => None,
         };
         let (database, shared, engine) = (database.clone(), shared.clone(), engine.clone());
-        let writer = Writer { database, conn: Some(conn), mark, shared, engine, last_ms: 0 };
-        tokio::spawn(writer.run(jobs.clone()));
+        let writer = Writer { database, conn: Some(conn), mark, shared, engine, last_ms: 0 }.run(jobs.clone());
+        if is_shared {
+            tokio::spawn(writer);
+        } else {
+            // The embedded database works in the thread that asks: this one, which serves nobody else.
+            let (runtime, thread) = (Handle::current(), std::thread::Builder::new().name("writer".into()));
+            thread.spawn(move || runtime.block_on(writer)).map_err(|_| StoreError::Io)?;
+        }
     }
     Ok(sender)
 }
@@ -226,6 +282,7 @@ impl Writer {
             acts: Vec::new(),
             outbox: Vec::new(),
             is_alone: self.mark.is_some(),
+            is_begun: false,
             is_undone: false,
         };
         let mut failed = None;

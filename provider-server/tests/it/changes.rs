@@ -1,13 +1,22 @@
 //! A change commits whole: the record, its versions, the events of each school, the deliveries, the audit row.
 
+use futures::future::join_all;
 use provider_server::{
     model::change::{ChangeAct, ChangeOutcome, Idempotency},
-    store::{Committed, StoreError, audit, changes::ChangeQueue, roster, sync},
+    store::{
+        Committed, StoreError, audit,
+        changes::{self, ChangeQueue, MAX_BATCH, Outcomes},
+        roster, sync,
+    },
 };
-use rollcall_proto::webhook::event::{EventType, RawEnvelope, StudentData};
+use rollcall_proto::{
+    id::DistrictId,
+    webhook::event::{EventType, RawEnvelope, StudentData},
+};
+use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
-use crate::support::{TestStore, on_postgres, origin, put, request};
+use crate::support::{START_MS, TestStore, on_postgres, origin, put, request};
 
 fn deliveries(committed: Vec<Committed>) -> Vec<(u64, EventType, RawEnvelope)> {
     let new = committed.into_iter().filter_map(|c| match c {
@@ -89,6 +98,78 @@ async fn a_school_that_was_never_connected_gets_a_sync_of_every_current_student_
     let sent: StudentData<Box<serde_json::value::RawValue>> =
         serde_json::from_str(events[0].2.data.get()).expect("a student");
     assert_eq!(lines[0].json, sent.object.get(), "the export's line is the bytes that were sent");
+}
+
+#[tokio::test]
+async fn changes_keep_their_order_over_many_batches() {
+    let test = TestStore::new().await;
+    let (district, _) = test.district(&["a"]).await;
+    let queue = ChangeQueue::start(test.store.clone());
+    // Two such calls fit a batch, and a third one begins the next.
+    let calls = (0..9).map(|call| {
+        let change = |number: u64| put(district, "S-1", &format!("Ada {call}-{number}"), &["a"]);
+        queue.submit(origin(), (0..MAX_BATCH as u64 * 2 / 5).map(change).collect())
+    });
+    let answers: Vec<Outcomes> =
+        join_all(calls).await.into_iter().collect::<Result<_, StoreError>>().expect("every call is stored");
+    let versions: Vec<u64> =
+        answers.into_iter().flatten().map(|outcome| outcome.expect("accepted").student.version).collect();
+    assert_eq!(versions, (1..=MAX_BATCH as u64 * 18 / 5).collect::<Vec<u64>>());
+}
+
+#[tokio::test]
+async fn a_call_is_kept_in_the_audit_chain_of_its_own_district() {
+    let test = TestStore::new().await;
+    let (one, _) = test.district(&[]).await;
+    let other = DistrictId::new(START_MS, test.entropy.bytes());
+    // Students of the same sourcedId, in one batch.
+    let calls = [one, other].into_iter().map(|district| (origin(), vec![put(district, "S-1", "Ada", &[])])).collect();
+    let act = test.store.act(move |tx| {
+        Box::pin(async move {
+            let sql = "INSERT INTO districts (district_id, sourced_id, name, created_ms) VALUES ($1, $2, $3, $4)";
+            tx.conn.execute(sql, vec![other.into(), "d-2".into(), "Other".into(), tx.now_ms.into()]).await?;
+            changes::apply(tx, calls).await
+        })
+    });
+    act.await.expect("stored");
+    let mut expected = [one.to_string(), other.to_string()];
+    expected.sort();
+    assert_eq!(test.texts("SELECT chain FROM audit WHERE act = 'student.put' ORDER BY chain").await, expected);
+}
+
+#[tokio::test]
+async fn an_act_that_fails_undoes_itself_alone_wherever_it_stands_in_its_group() {
+    let test = TestStore::new().await;
+    let ((begun, has_begun), (go, may_end)) = (oneshot::channel(), oneshot::channel());
+    let store = test.store.clone();
+    let first_group = tokio::spawn(async move {
+        let act = store.act(|_| {
+            Box::pin(async move {
+                begun.send(()).expect("somebody waits");
+                may_end.await.map_err(|_| StoreError::Stopping)
+            })
+        });
+        act.await
+    });
+    has_begun.await.expect("the writer is at work");
+    // These wait for it, and so share the next transaction where acts share one.
+    let note = |name: &'static str, fails: bool| {
+        test.store.act(move |tx| {
+            Box::pin(async move {
+                let sql = "INSERT INTO meta (name, value) VALUES ($1, $2)";
+                tx.conn.execute(sql, vec![name.into(), vec![1_u8].into()]).await?;
+                if fails { Err(StoreError::Conflict) } else { Ok(()) }
+            })
+        })
+    };
+    let acts =
+        [note("act 1", true), note("act 2", true), note("act 3", false), note("act 4", true), note("act 5", false)];
+    let (outcomes, ()) = tokio::join!(join_all(acts), async { go.send(()).expect("the writer waits") });
+    let failed: Vec<bool> = outcomes.iter().map(Result::is_err).collect();
+    assert_eq!(failed, [true, true, false, true, false]);
+    first_group.await.expect("runs").expect("is kept");
+    let sql = "SELECT name FROM meta WHERE name LIKE 'act%' ORDER BY name";
+    assert_eq!(test.texts(sql).await, ["act 3", "act 5"]);
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! The one task that writes.
+//! The one thread that writes.
 
 use std::{collections::HashMap, time::Duration};
 
@@ -43,7 +43,7 @@ pub struct Writer {
     window: Window,
     identity: Identity,
     newest: u64,
-    /// Versions known to equal the rows; this task is the only writer.
+    /// Versions known to equal the rows; this thread is the only writer.
     versions: HashMap<String, u64>,
     /// Whether the last batch held duplicates: then ids are looked up first.
     expect_duplicates: bool,
@@ -78,7 +78,7 @@ impl Writer {
 
     /// Writes until it shall finish and everything that waited is answered.
     pub async fn run(mut self) -> Result<(), WriterFailure> {
-        self.apply_kept().await?;
+        self.apply_kept()?;
         let mut jobs: Vec<Job> = Vec::with_capacity(BATCH);
         let mut refused: Vec<Recorded> = Vec::new();
         let mut flush_at: Option<Instant> = None;
@@ -93,7 +93,7 @@ impl Writer {
                 }
                 count = self.queues.jobs.recv_many(&mut jobs, BATCH) => count > 0,
                 Some(order) = self.queues.orders.recv() => {
-                    self.carry_out(order).await?;
+                    self.carry_out(order)?;
                     true
                 }
                 Some(first) = self.queues.refused.recv(), if flush_at.is_none() => {
@@ -110,21 +110,21 @@ impl Writer {
                     refused.push(next);
                 }
                 flush_at = None;
-                self.commit(&mut jobs, &mut refused).await?;
+                self.commit(&mut jobs, &mut refused)?;
             }
             if !open {
-                self.store.close().await;
+                self.store.close();
                 return Ok(());
             }
         }
     }
 
     /// One transaction for all of it, then the answers.
-    async fn commit(&mut self, jobs: &mut Vec<Job>, refused: &mut Vec<Recorded>) -> Result<(), WriterFailure> {
+    fn commit(&mut self, jobs: &mut Vec<Job>, refused: &mut Vec<Recorded>) -> Result<(), WriterFailure> {
         if jobs.is_empty() && refused.is_empty() {
             return Ok(());
         }
-        match self.write(jobs, refused).await {
+        match self.write(jobs, refused) {
             Ok(outcomes) => {
                 self.metrics.batch(jobs.len());
                 for (job, outcome) in jobs.drain(..).zip(outcomes) {
@@ -132,7 +132,7 @@ impl Writer {
                     let _ = job.answer.send(outcome);
                 }
                 refused.clear();
-                self.purge().await
+                self.purge()
             }
             Err(failure) => {
                 // What is remembered may differ from the rows now.
@@ -150,13 +150,13 @@ impl Writer {
         }
     }
 
-    async fn write(&mut self, jobs: &[Job], refused: &[Recorded]) -> Result<Vec<Outcome>, StoreFailure> {
-        self.learn_versions(jobs).await?;
+    fn write(&mut self, jobs: &[Job], refused: &[Recorded]) -> Result<Vec<Outcome>, StoreFailure> {
+        self.learn_versions(jobs)?;
         let now_ms = self.clock.now_ms();
         let mut look_up = self.expect_duplicates;
         loop {
             let ids = || jobs.iter().map(|job| job.message.id);
-            let seen: HashMap<EventId, [u8; 32]> = if look_up { self.store.seen(ids()).await? } else { HashMap::new() };
+            let seen: HashMap<EventId, [u8; 32]> = if look_up { self.store.seen(ids())? } else { HashMap::new() };
             let plan = plan(jobs, &self.window, &seen, &self.versions);
             let records: Vec<Recorded> = jobs
                 .iter()
@@ -165,7 +165,7 @@ impl Writer {
                 .chain(refused.iter().cloned())
                 .collect();
             let window = (plan.window != self.window).then_some(&plan.window);
-            if !self.store.write(&plan, window, &records, self.newest + 1, now_ms).await? {
+            if !self.store.write(&plan, window, &records, self.newest + 1, now_ms)? {
                 // An id was there before, and nothing is written: look them up and decide again.
                 look_up = true;
                 continue;
@@ -195,7 +195,7 @@ impl Writer {
     }
 
     /// Reads the versions of students that are not remembered.
-    async fn learn_versions(&mut self, jobs: &[Job]) -> Result<(), StoreFailure> {
+    fn learn_versions(&mut self, jobs: &[Job]) -> Result<(), StoreFailure> {
         let mut unknown: Vec<&str> = jobs
             .iter()
             .filter_map(|job| job.message.content.student())
@@ -205,13 +205,13 @@ impl Writer {
         unknown.sort_unstable();
         unknown.dedup();
         if !unknown.is_empty() {
-            let found = self.store.versions(&unknown).await?;
+            let found = self.store.versions(&unknown)?;
             self.versions.extend(found);
         }
         Ok(())
     }
 
-    async fn carry_out(&mut self, order: Order) -> Result<(), WriterFailure> {
+    fn carry_out(&mut self, order: Order) -> Result<(), WriterFailure> {
         let Order::Identify { identity, start_after, answer } = order;
         let held = &self.identity;
         let other = |held: &str, new: &str| !held.is_empty() && !new.is_empty() && held != new;
@@ -227,7 +227,7 @@ impl Writer {
         }
         let mut window = self.window.clone();
         window.begin_after(start_after.unwrap_or(0));
-        match self.store.identify(&identity, &window).await {
+        match self.store.identify(&identity, &window) {
             Ok(()) => {
                 (self.identity, self.window) = (identity, window);
                 drop(answer.send(Ok(())));
@@ -241,8 +241,8 @@ impl Writer {
     }
 
     /// Applies what an older version kept and this one knows.
-    async fn apply_kept(&mut self) -> Result<(), WriterFailure> {
-        let kept = match self.store.kept_of_known_type().await {
+    fn apply_kept(&mut self) -> Result<(), WriterFailure> {
+        let kept = match self.store.kept_of_known_type() {
             Ok(kept) => kept,
             Err(failure) => return survive(failure),
         };
@@ -253,10 +253,10 @@ impl Writer {
             };
             let Some((sourced_id, _)) = message.content.student() else { continue };
             let unknown = [sourced_id];
-            let result = match self.store.versions(&unknown).await {
+            let result = match self.store.versions(&unknown) {
                 Ok(found) => {
                     self.versions.extend(found);
-                    self.store.apply_kept(id, &message.content, &self.versions, self.clock.now_ms()).await
+                    self.store.apply_kept(id, &message.content, &self.versions, self.clock.now_ms())
                 }
                 Err(failure) => Err(failure),
             };
@@ -269,12 +269,12 @@ impl Writer {
     }
 
     /// Keeps the record bounded, a little at a time.
-    async fn purge(&mut self) -> Result<(), WriterFailure> {
+    fn purge(&mut self) -> Result<(), WriterFailure> {
         if self.refused_since_purge < 1_000 && self.recorded_since_purge < 50_000 {
             return Ok(());
         }
         (self.refused_since_purge, self.recorded_since_purge) = (0, 0);
-        match self.store.purge(self.newest).await {
+        match self.store.purge(self.newest) {
             Ok(()) => Ok(()),
             Err(failure) => survive(failure),
         }

@@ -35,11 +35,11 @@ pub enum StoreFailure {
     Fatal(String),
 }
 
-impl From<sqlx::Error> for StoreFailure {
-    fn from(error: sqlx::Error) -> Self {
-        let code = error.as_database_error().and_then(|e| e.code()).and_then(|code| code.parse::<u32>().ok());
-        const FULL: u32 = 13;
-        const IO_SHARED_MEMORY_SIZE: u32 = 10 | 19 << 8;
+impl From<rusqlite::Error> for StoreFailure {
+    fn from(error: rusqlite::Error) -> Self {
+        let code = error.sqlite_error().map(|failure| failure.extended_code);
+        const FULL: i32 = 13;
+        const IO_SHARED_MEMORY_SIZE: i32 = 10 | 19 << 8;
         match code {
             Some(FULL | IO_SHARED_MEMORY_SIZE) => Self::Full,
             Some(code) if matches!(code & 0xff, 5 | 6) => Self::Busy(error.to_string()),
@@ -81,8 +81,6 @@ pub async fn open(path: &Path) -> Result<Opened, AppError> {
         .busy_timeout(BUSY_TIMEOUT)
         .foreign_keys(true)
         .pragma("secure_delete", "ON")
-        .pragma("journal_size_limit", "67108864")
-        .statement_cache_capacity(1_024)
         .disable_statement_logging();
     let mut connection = SqliteConnection::connect_with(&options).await.map_err(|e| unusable(&e))?;
     check_library(&mut connection).await?;
@@ -97,7 +95,9 @@ pub async fn open(path: &Path) -> Result<Opened, AppError> {
         .max_connections(4)
         .acquire_timeout(Duration::from_secs(10))
         .connect_lazy_with(options.create_if_missing(false).pragma("query_only", "ON"));
-    Ok(Opened { write: write::WriteStore::new(connection), read: read::ReadStore::new(readers), state })
+    connection.close().await.map_err(|e| unusable(&e))?;
+    let write = write::WriteStore::open(path).map_err(|e| unusable(&e))?;
+    Ok(Opened { write, read: read::ReadStore::new(readers), state })
 }
 
 async fn check_library(connection: &mut SqliteConnection) -> Result<(), AppError> {

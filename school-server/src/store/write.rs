@@ -1,15 +1,13 @@
-//! The writing connection: batches in one transaction, few large statements.
+//! The writing connection: batches in one transaction, few large statements. It works in the thread that asks, which is the
+//! writer's own, so that a statement costs no hand-over between threads.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, path::Path};
 
 use bytes::Bytes;
 use rollcall_proto::{id::EventId, webhook::event::EventType};
-use sqlx::{Connection, Row, SqliteConnection};
+use rusqlite::{Connection, ToSql, params};
 
-use super::{
-    StoreFailure,
-    rows::{MAX_ROWS, RowsStatement},
-};
+use super::{BUSY_TIMEOUT, StoreFailure, rows::RowsStatement};
 use crate::{
     inbox::{
         Recorded,
@@ -28,6 +26,12 @@ pub const RECORDED_KEPT: u64 = 1_000_000;
 const CHECKPOINTS_KEPT: i64 = 100;
 const PURGE_ROWS: i64 = 2_000;
 const PURGE_ROUNDS: usize = 30;
+/// Of the write-ahead log this is kept after a checkpoint.
+const LOG_BYTES_KEPT: i64 = 64 << 20;
+/// Cached pages, KiB.
+const CACHE_KIB: i64 = 16_384;
+/// All texts of this file.
+const STATEMENTS: usize = 64;
 
 static SEEN: RowsStatement =
     RowsStatement::new("INSERT INTO seen (event_id, body_sha256) VALUES", 2, "ON CONFLICT DO NOTHING");
@@ -53,52 +57,58 @@ static RECEIVED: RowsStatement = RowsStatement::new(
 
 /// The one connection that writes.
 pub struct WriteStore {
-    connection: SqliteConnection,
+    connection: Connection,
 }
 
 impl WriteStore {
-    pub(super) fn new(connection: SqliteConnection) -> Self {
-        Self { connection }
+    /// Over a database that is migrated already.
+    pub(super) fn open(path: &Path) -> Result<Self, StoreFailure> {
+        let connection = Connection::open(path)?;
+        connection.busy_timeout(BUSY_TIMEOUT)?;
+        connection.set_prepared_statement_cache_capacity(STATEMENTS);
+        connection.pragma_update(None, "journal_mode", "WAL")?;
+        connection.pragma_update(None, "synchronous", "FULL")?;
+        connection.pragma_update(None, "secure_delete", "ON")?;
+        connection.pragma_update(None, "journal_size_limit", LOG_BYTES_KEPT)?;
+        connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
+        Ok(Self { connection })
     }
 
     /// Which of these ids were here before, with the digest of the body that came then.
-    pub async fn seen(
-        &mut self,
-        ids: impl Iterator<Item = EventId>,
-    ) -> Result<HashMap<EventId, [u8; 32]>, StoreFailure> {
+    pub fn seen(&mut self, ids: impl Iterator<Item = EventId>) -> Result<HashMap<EventId, [u8; 32]>, StoreFailure> {
         let ids: Vec<EventId> = ids.collect();
         let mut found = HashMap::new();
-        for chunk in ids.chunks(MAX_ROWS) {
-            let mut query = sqlx::query(FIND_SEEN.text(chunk.len()));
-            for id in chunk {
-                query = query.bind(&id.as_bytes()[..]);
-            }
-            for row in query.fetch_all(&mut self.connection).await? {
-                let (id, sha256): (Vec<u8>, Vec<u8>) = (row.try_get(0)?, row.try_get(1)?);
+        FIND_SEEN.query(
+            &self.connection,
+            &ids,
+            |row, id| row.put(&id.as_bytes()[..]).map(drop),
+            |row| {
+                let (id, sha256): (Vec<u8>, Vec<u8>) = (row.get(0)?, row.get(1)?);
                 let id = EventId::from_slice(&id).ok_or_else(|| damaged("seen.event_id"))?;
                 found.insert(id, sha256.try_into().map_err(|_| damaged("seen.body_sha256"))?);
-            }
-        }
+                Ok(())
+            },
+        )?;
         Ok(found)
     }
 
     /// The versions held of these students; absent where nothing is held.
-    pub async fn versions(&mut self, sourced_ids: &[&str]) -> Result<Vec<(String, u64)>, StoreFailure> {
+    pub fn versions(&mut self, sourced_ids: &[&str]) -> Result<Vec<(String, u64)>, StoreFailure> {
         let mut found = Vec::new();
-        for chunk in sourced_ids.chunks(MAX_ROWS) {
-            let mut query = sqlx::query(FIND_VERSIONS.text(chunk.len()));
-            for sourced_id in chunk {
-                query = query.bind(*sourced_id);
-            }
-            for row in query.fetch_all(&mut self.connection).await? {
-                found.push((row.try_get(0)?, row.try_get::<i64, _>(1)? as u64));
-            }
-        }
+        FIND_VERSIONS.query(
+            &self.connection,
+            sourced_ids,
+            |row, sourced_id| row.put(sourced_id).map(drop),
+            |row| {
+                found.push((row.get(0)?, row.get::<_, i64>(1)? as u64));
+                Ok(())
+            },
+        )?;
         Ok(found)
     }
 
     /// Writes a batch in one transaction. False, and nothing written, where one of the ids was here before.
-    pub async fn write(
+    pub fn write(
         &mut self,
         plan: &Plan<'_>,
         window: Option<&Window>,
@@ -106,12 +116,12 @@ impl WriteStore {
         first_number: u64,
         now_ms: i64,
     ) -> Result<bool, StoreFailure> {
-        sqlx::query("BEGIN IMMEDIATE").execute(&mut self.connection).await?;
-        let written = self.write_rows(plan, window, records, first_number, now_ms).await;
-        self.end(written).await
+        self.execute("BEGIN IMMEDIATE", &[])?;
+        let written = self.write_rows(plan, window, records, first_number, now_ms);
+        self.end(written)
     }
 
-    async fn write_rows(
+    fn write_rows(
         &mut self,
         plan: &Plan<'_>,
         window: Option<&Window>,
@@ -119,100 +129,72 @@ impl WriteStore {
         first_number: u64,
         now_ms: i64,
     ) -> Result<bool, StoreFailure> {
-        let connection = &mut self.connection;
-        for chunk in plan.seen.chunks(MAX_ROWS) {
-            let mut query = sqlx::query(SEEN.text(chunk.len()));
-            for (id, sha256) in chunk {
-                query = query.bind(&id.as_bytes()[..]).bind(&sha256[..]);
-            }
-            if query.execute(&mut *connection).await?.rows_affected() < chunk.len() as u64 {
-                return Ok(false);
-            }
+        let conn = &self.connection;
+        let new = SEEN
+            .execute(conn, &plan.seen, |row, (id, sha256)| row.put(&id.as_bytes()[..])?.put(&sha256[..]).map(drop))?;
+        if new < plan.seen.len() {
+            return Ok(false);
         }
-        write_students(connection, &plan.students, now_ms).await?;
-        for chunk in plan.kept.chunks(MAX_ROWS) {
-            let mut query = sqlx::query(KEPT.text(chunk.len()));
-            for (id, event_type, body) in chunk {
-                query = query.bind(&id.as_bytes()[..]).bind(*event_type).bind(*body).bind(now_ms);
-            }
-            query.execute(&mut *connection).await?;
-        }
-        for chunk in plan.alerts.chunks(MAX_ROWS) {
-            let mut query = sqlx::query(ALERTS.text(chunk.len()));
-            for (id, words) in chunk {
-                query = query.bind(now_ms).bind(id.to_string()).bind(words);
-            }
-            query.execute(&mut *connection).await?;
-        }
+        write_students(conn, &plan.students, now_ms)?;
+        KEPT.execute(conn, &plan.kept, |row, (id, event_type, body)| {
+            row.put(&id.as_bytes()[..])?.put(event_type)?.put(body)?.put(now_ms).map(drop)
+        })?;
+        ALERTS.execute(conn, &plan.alerts, |row, (id, words)| {
+            row.put(now_ms)?.put(id.to_string())?.put(words).map(drop)
+        })?;
         let mut number = first_number as i64;
-        for chunk in records.chunks(MAX_ROWS) {
-            let mut query = sqlx::query(RECEIVED.text(chunk.len()));
-            for record in chunk {
-                query = query
-                    .bind(number)
-                    .bind(record.at_ms)
-                    .bind(i64::from(record.verdict as u8))
-                    .bind(&record.event_type)
-                    .bind(record.sequence as i64)
-                    .bind(&record.message_id)
-                    .bind(&record.result)
-                    .bind(i64::from(record.code))
-                    .bind(i64::from(record.latency_us))
-                    .bind(&record.student_sourced_id);
-                number += 1;
-            }
-            query.execute(&mut *connection).await?;
-        }
+        RECEIVED.execute(conn, records, |row, record| {
+            row.put(number)?.put(record.at_ms)?.put(record.verdict as u8)?.put(&record.event_type)?;
+            row.put(record.sequence as i64)?.put(&record.message_id)?.put(&record.result)?.put(record.code)?;
+            row.put(record.latency_us)?.put(&record.student_sourced_id)?;
+            number += 1;
+            Ok(())
+        })?;
         if let Some(window) = window {
-            sqlx::query("UPDATE receiver SET contiguous = $1, ranges = $2")
-                .bind(window.contiguous() as i64)
-                .bind(window.ranges_text())
-                .execute(&mut *connection)
-                .await?;
+            let values = params![window.contiguous() as i64, window.ranges_text()];
+            self.execute("UPDATE receiver SET contiguous = ?1, ranges = ?2", values)?;
         }
         Ok(true)
     }
 
     /// Commits what was written, or rolls back.
-    async fn end(&mut self, written: Result<bool, StoreFailure>) -> Result<bool, StoreFailure> {
+    fn end(&mut self, written: Result<bool, StoreFailure>) -> Result<bool, StoreFailure> {
         let result = match written {
-            Ok(true) => match sqlx::query("COMMIT").execute(&mut self.connection).await {
+            Ok(true) => match self.execute("COMMIT", &[]) {
                 Ok(_) => return Ok(true),
-                Err(error) => Err(error.into()),
+                Err(error) => Err(error),
             },
             other => other,
         };
         // SQLite may have rolled back by itself; then there is nothing to roll back, which is no failure.
-        let _ = sqlx::query("ROLLBACK").execute(&mut self.connection).await;
+        let _ = self.execute("ROLLBACK", &[]);
         result
     }
 
+    fn execute(&self, text: &str, values: &[&dyn ToSql]) -> Result<usize, StoreFailure> {
+        Ok(self.connection.prepare_cached(text)?.execute(values)?)
+    }
+
     /// Notes whose data this is and where the window stands.
-    pub async fn identify(&mut self, identity: &Identity, window: &Window) -> Result<(), StoreFailure> {
-        sqlx::query(
-            "UPDATE receiver SET school_id = $1, school_sourced_id = $2, school_name = $3, district_sourced_id = $4, \
-             contiguous = $5, ranges = $6",
-        )
-        .bind(&identity.school_id)
-        .bind(&identity.school_sourced_id)
-        .bind(&identity.school_name)
-        .bind(&identity.district_sourced_id)
-        .bind(window.contiguous() as i64)
-        .bind(window.ranges_text())
-        .execute(&mut self.connection)
-        .await?;
+    pub fn identify(&mut self, identity: &Identity, window: &Window) -> Result<(), StoreFailure> {
+        let Identity { school_id, school_sourced_id, school_name, district_sourced_id, .. } = identity;
+        let (contiguous, ranges) = (window.contiguous() as i64, window.ranges_text());
+        self.execute(
+            "UPDATE receiver SET school_id = ?1, school_sourced_id = ?2, school_name = ?3, district_sourced_id = ?4, \
+             contiguous = ?5, ranges = ?6",
+            params![school_id, school_sourced_id, school_name, district_sourced_id, contiguous, ranges],
+        )?;
         Ok(())
     }
 
     /// Kept messages whose type this version applies, oldest first.
-    pub async fn kept_of_known_type(&mut self) -> Result<Vec<(EventId, Bytes)>, StoreFailure> {
-        let rows = sqlx::query("SELECT event_id, event_type, body FROM kept WHERE event_type LIKE 'student.%'")
-            .fetch_all(&mut self.connection)
-            .await?;
+    pub fn kept_of_known_type(&mut self) -> Result<Vec<(EventId, Bytes)>, StoreFailure> {
+        let text = "SELECT event_id, event_type, body FROM kept WHERE event_type LIKE 'student.%'";
+        let mut statement = self.connection.prepare(text)?;
+        let mut rows = statement.query([])?;
         let mut kept = Vec::new();
-        for row in rows {
-            let (id, event_type, body): (Vec<u8>, String, Vec<u8>) =
-                (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
+        while let Some(row) = rows.next()? {
+            let (id, event_type, body): (Vec<u8>, String, Vec<u8>) = (row.get(0)?, row.get(1)?, row.get(2)?);
             if EventType::parse(&event_type).is_some_and(|t| t.carries_student() || t.ends_access()) {
                 kept.push((EventId::from_slice(&id).ok_or_else(|| damaged("kept.event_id"))?, body.into()));
             }
@@ -222,7 +204,7 @@ impl WriteStore {
     }
 
     /// Applies a kept message and forgets that it was kept.
-    pub async fn apply_kept(
+    pub fn apply_kept(
         &mut self,
         id: EventId,
         content: &Content,
@@ -238,69 +220,50 @@ impl WriteStore {
         };
         let stale = versions.get(row.sourced_id).is_some_and(|held| row.version <= *held);
         let rows = if stale { Vec::new() } else { vec![row] };
-        sqlx::query("BEGIN IMMEDIATE").execute(&mut self.connection).await?;
-        let mut written = write_students(&mut self.connection, &rows, now_ms).await;
+        self.execute("BEGIN IMMEDIATE", &[])?;
+        let mut written = write_students(&self.connection, &rows, now_ms);
         if written.is_ok() {
-            let forget = sqlx::query("DELETE FROM kept WHERE event_id = $1").bind(&id.as_bytes()[..]);
-            written = forget.execute(&mut self.connection).await.map(drop).map_err(StoreFailure::from);
+            let forget = "DELETE FROM kept WHERE event_id = ?1";
+            written = self.execute(forget, params![&id.as_bytes()[..]]).map(drop);
         }
-        self.end(written.map(|()| true)).await.map(drop)
+        self.end(written.map(|()| true)).map(drop)
     }
 
     /// Drops the oldest rows of the record, in bounded steps.
-    pub async fn purge(&mut self, newest: u64) -> Result<(), StoreFailure> {
+    pub fn purge(&mut self, newest: u64) -> Result<(), StoreFailure> {
         let oldest = newest.saturating_sub(RECORDED_KEPT) as i64;
         for _ in 0..PURGE_ROUNDS {
-            let old = sqlx::query(
-                "DELETE FROM received WHERE number IN \
-                 (SELECT number FROM received WHERE number <= $1 ORDER BY number LIMIT $2)",
-            );
-            let refused = sqlx::query(
-                "DELETE FROM received WHERE number IN (SELECT number FROM received WHERE verdict >= 2 \
-                 ORDER BY number DESC LIMIT $2 OFFSET $1)",
-            );
-            let old = old.bind(oldest).bind(PURGE_ROWS).execute(&mut self.connection).await?;
-            let refused = refused.bind(REFUSED_KEPT).bind(PURGE_ROWS).execute(&mut self.connection).await?;
-            if old.rows_affected() + refused.rows_affected() < PURGE_ROWS as u64 {
+            let old = "DELETE FROM received WHERE number IN \
+                       (SELECT number FROM received WHERE number <= ?1 ORDER BY number LIMIT ?2)";
+            let refused = "DELETE FROM received WHERE number IN (SELECT number FROM received WHERE verdict >= 2 \
+                           ORDER BY number DESC LIMIT ?2 OFFSET ?1)";
+            let old = self.execute(old, params![oldest, PURGE_ROWS])?;
+            let refused = self.execute(refused, params![REFUSED_KEPT, PURGE_ROWS])?;
+            if old + refused < PURGE_ROWS as usize {
                 break;
             }
         }
-        sqlx::query(
+        self.execute(
             "DELETE FROM kept WHERE event_id IN (SELECT event_id FROM kept WHERE event_type = 'roster.checkpoint' \
-             ORDER BY event_id DESC LIMIT 1000 OFFSET $1)",
-        )
-        .bind(CHECKPOINTS_KEPT)
-        .execute(&mut self.connection)
-        .await?;
+             ORDER BY event_id DESC LIMIT 1000 OFFSET ?1)",
+            params![CHECKPOINTS_KEPT],
+        )?;
         Ok(())
     }
 
     /// Writes the log back into the database and closes.
-    pub async fn close(self) {
+    pub fn close(self) {
         // Best effort: what is committed is safe in the log.
-        let _ = self.connection.close().await;
+        let _ = self.connection.close();
     }
 }
 
-async fn write_students(
-    connection: &mut SqliteConnection,
-    students: &[StudentRow<'_>],
-    now_ms: i64,
-) -> Result<(), StoreFailure> {
-    for chunk in students.chunks(MAX_ROWS) {
-        let mut query = sqlx::query(STUDENTS.text(chunk.len()));
-        for row in chunk {
-            let (json, search) = row.here.unwrap_or_default();
-            query = query
-                .bind(row.sourced_id)
-                .bind(row.version as i64)
-                .bind(i64::from(row.here.is_none()))
-                .bind(json)
-                .bind(search)
-                .bind(now_ms);
-        }
-        query.execute(&mut *connection).await?;
-    }
+fn write_students(conn: &Connection, students: &[StudentRow<'_>], now_ms: i64) -> Result<(), StoreFailure> {
+    STUDENTS.execute(conn, students, |row, student| {
+        let (json, search) = student.here.unwrap_or_default();
+        row.put(student.sourced_id)?.put(student.version as i64)?.put(student.here.is_none())?;
+        row.put(json)?.put(search)?.put(now_ms).map(drop)
+    })?;
     Ok(())
 }
 

@@ -4,11 +4,14 @@
 mod consoles;
 mod end_to_end;
 mod figures;
+mod growth;
 mod ingest;
 mod latency;
 mod limits;
 mod memory;
+mod noisy;
 mod receive;
+mod restart;
 pub mod sink;
 mod stage;
 mod usage;
@@ -27,8 +30,8 @@ use crate::{
 
 use self::figures::Report;
 
-/// Rows that are measured so far; the others come with PostgreSQL and the log's filters.
-const ROWS: [u32; 7] = [1, 3, 4, 5, 11, 12, 14];
+/// Rows that are measured so far; the others come with PostgreSQL and imports.
+const ROWS: [u32; 12] = [1, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 14];
 
 #[derive(Args)]
 pub struct Bench {
@@ -101,6 +104,15 @@ impl Bench {
         }
         if wanted(5) {
             latency::measure(&bed, &mut report).await?;
+        }
+        if wanted(6) {
+            noisy::measure(&bed, &mut report).await?;
+        }
+        if wanted(7) {
+            restart::measure(&bed, &mut report).await?;
+        }
+        if wanted(8) || wanted(9) || wanted(10) {
+            growth::measure(&bed, &mut report).await?;
         }
         if wanted(11) {
             memory::measure(&bed, &mut report).await?;

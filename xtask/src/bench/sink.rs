@@ -7,7 +7,7 @@ use std::{
     path::PathBuf,
     process::ExitCode,
     sync::{
-        Arc, Mutex,
+        Arc, Mutex, OnceLock,
         atomic::{AtomicU64, Ordering},
     },
     time::{Duration, Instant},
@@ -19,7 +19,11 @@ use clap::Args;
 use http_body_util::{BodyExt, Empty};
 use hyper::{Request, Response, StatusCode, body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::{net::TcpListener, sync::Notify, time::timeout};
+use tokio::{
+    net::TcpListener,
+    sync::{Notify, watch},
+    time::timeout,
+};
 
 /// As a school's receiver has it.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(60);
@@ -52,7 +56,14 @@ pub struct Sink {
 
 #[derive(Default)]
 struct Seen {
+    /// Messages whose body was read, answered or not.
+    received: AtomicU64,
+    /// Messages that were answered.
     count: AtomicU64,
+    /// While true, nothing is answered.
+    held: watch::Sender<bool>,
+    /// When something was answered first after a hold.
+    first: OnceLock<Instant>,
     changed: Notify,
     /// When each student's message came first, where that is wanted.
     arrivals: Option<Mutex<HashMap<String, Instant>>>,
@@ -91,6 +102,43 @@ impl Sink {
         }
     }
 
+    /// Answers nothing from now on, or everything again.
+    pub fn hold(&self, hold: bool) {
+        self.seen.held.send_replace(hold);
+    }
+
+    /// Waits until nobody waits for an answer: their connections are closed, where nothing is answered.
+    pub async fn until_deserted(&self) -> Result<()> {
+        // Each request that waits holds a receiver.
+        timeout(STUCK, self.seen.held.closed()).await.context("requests are still open")
+    }
+
+    /// Bodies that were read, whether they were answered or not.
+    pub fn received(&self) -> u64 {
+        self.seen.received.load(Ordering::Relaxed)
+    }
+
+    /// When the first message was answered; waits for it. `None` where none comes.
+    pub async fn first_answered(&self) -> Result<Option<Instant>> {
+        self.until(1).await?;
+        Ok(self.seen.first.get().copied())
+    }
+
+    /// Waits until messages of so many students came in all.
+    pub async fn until_known(&self, count: u64) -> Result<()> {
+        let known = || self.seen.arrivals.as_ref().map_or(0, |a| a.lock().expect("no holder panics").len() as u64);
+        loop {
+            let changed = self.seen.changed.notified();
+            let before = known();
+            if before >= count {
+                return Ok(());
+            }
+            if timeout(STUCK, changed).await.is_err() && known() == before {
+                bail!("messages of only {before} of {count} students came, and none for {STUCK:?}");
+            }
+        }
+    }
+
     /// When the first message of a student came.
     pub fn arrival(&self, sourced_id: &str) -> Option<Instant> {
         let arrivals = self.seen.arrivals.as_ref()?;
@@ -123,6 +171,13 @@ async fn answer(request: Request<Incoming>, seen: &Seen) -> Result<Response<Empt
         {
             arrivals.lock().expect("no holder of this lock panics").entry(student).or_insert(now);
         }
+        seen.received.fetch_add(1, Ordering::Relaxed);
+        let is_held = *seen.held.borrow();
+        if is_held {
+            // The one who holds lives as long as this.
+            let _ = seen.held.subscribe().wait_for(|held| !held).await;
+        }
+        seen.first.get_or_init(Instant::now);
         seen.count.fetch_add(1, Ordering::Relaxed);
         seen.changed.notify_waiters();
     }

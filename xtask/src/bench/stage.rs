@@ -5,6 +5,7 @@ use std::{path::Path, time::Duration};
 use anyhow::{Result, bail};
 use rollcall_proto::provider::v1 as pb;
 use tokio::time::{Instant, sleep};
+use tokio_stream::Stream;
 
 use super::{Bed, sink::Sink};
 use crate::{
@@ -17,6 +18,9 @@ use crate::{
 pub const CONNECTIONS: u32 = 64;
 const POLL: Duration = Duration::from_millis(10);
 const STUCK: Duration = Duration::from_secs(60);
+/// A new connection begins with a sync of its school's students, of whom there are none yet. Those that come before it
+/// ran are sent a second time.
+const SYNC: Duration = Duration::from_secs(1);
 
 pub struct Stage {
     pub provider: Provider,
@@ -30,21 +34,34 @@ pub struct Stage {
 impl Stage {
     /// Starts a provider with its data in a folder of its own, and connects so many schools to one sink.
     pub async fn set(bed: &Bed<'_>, name: &str, schools: u32, timed: bool) -> Result<Self> {
+        let sink = Sink::start(timed).await?;
+        Self::set_for(bed, name, schools, sink, None).await
+    }
+
+    /// The same with arrivals timed, where the first so many schools have a receiver that never answers.
+    pub async fn set_beside(bed: &Bed<'_>, name: &str, schools: u32, hanging: u32) -> Result<Self> {
+        let hung = Sink::start(false).await?;
+        hung.hold(true);
+        Self::set_for(bed, name, schools, Sink::start(true).await?, Some((hanging, hung))).await
+    }
+
+    async fn set_for(bed: &Bed<'_>, name: &str, schools: u32, sink: Sink, hung: Option<(u32, Sink)>) -> Result<Self> {
         let folder = bed.folder.join(name);
         std::fs::create_dir(&folder)?;
         let provider = Provider::start(bed.binaries, &folder).await?;
         let admin = claim(&provider, &folder).await?;
-        let sink = Sink::start(timed).await?;
-        let mut stage =
-            Self { pid: provider.pid().await?, provider, admin, sink, schools: Vec::new(), run: name.to_owned() };
+        let pid = provider.pid().await?;
+        let mut stage = Self { pid, provider, admin, sink, schools: Vec::new(), run: name.to_owned() };
         for number in 0..schools {
-            let school = stage.connect(number).await?;
+            let sink = hung.as_ref().filter(|(hanging, _)| number < *hanging).map_or(&stage.sink, |(_, hung)| hung);
+            let school = stage.connect(number, sink.url()).await?;
             stage.schools.push(school);
         }
+        sleep(SYNC).await;
         Ok(stage)
     }
 
-    async fn connect(&self, number: u32) -> Result<pb::School> {
+    async fn connect(&self, number: u32, url: String) -> Result<pb::School> {
         let create = pb::CreateSchoolRequest {
             district: DISTRICT.into(),
             name: format!("School {number}"),
@@ -53,7 +70,7 @@ impl Stage {
         let school = patient(|| async { self.admin.schools().create_school(create.clone()).await }).await?;
         let connect = pb::ConnectSchoolRequest {
             school: school.id.clone(),
-            url: self.sink.url(),
+            url,
             own_receiver: true,
             retry: None,
             max_in_flight: CONNECTIONS,
@@ -95,16 +112,29 @@ impl Stage {
         }
     }
 
-    /// Streams `total` new students, made as they are sent; returns when every one is durable.
-    pub async fn stream(&self, round: &str, total: u64) -> Result<()> {
-        let students: Vec<pb::Student> = (0..total).map(|number| self.student(round, number)).collect();
-        let changes = students.into_iter().enumerate().map(|(number, student)| pb::Change {
+    /// The change that makes the student with this number.
+    pub fn change(&self, round: &str, number: u64) -> pb::Change {
+        pb::Change {
             district: if number == 0 { DISTRICT.into() } else { String::new() },
-            tag: number as u64,
+            tag: number,
             idempotency_key: String::new(),
-            act: Some(pb::change::Act::Put(student)),
-        });
-        let mut acks = self.admin.students().apply(tokio_stream::iter(changes)).await?.into_inner();
+            act: Some(pb::change::Act::Put(self.student(round, number))),
+        }
+    }
+
+    /// Streams `total` new students, made before they are sent; returns when every one is durable.
+    pub async fn stream(&self, round: &str, total: u64) -> Result<()> {
+        let changes: Vec<pb::Change> = (0..total).map(|number| self.change(round, number)).collect();
+        let acked = self.stream_changes(tokio_stream::iter(changes)).await?;
+        if acked != total {
+            bail!("{acked} of {total} changes were acknowledged");
+        }
+        Ok(())
+    }
+
+    /// Streams changes until there are no more; answers how many were acknowledged, which must have been accepted.
+    pub async fn stream_changes(&self, changes: impl Stream<Item = pb::Change> + Send + 'static) -> Result<u64> {
+        let mut acks = self.admin.students().apply(changes).await?.into_inner();
         let mut acked = 0;
         while let Some(ack) = acks.message().await? {
             if ack.code != 0 {
@@ -112,10 +142,7 @@ impl Stage {
             }
             acked += 1;
         }
-        if acked != total {
-            bail!("{acked} of {total} changes were acknowledged");
-        }
-        Ok(())
+        Ok(acked)
     }
 
     /// Waits until the log has so many attempts in all, which must be deliveries.
@@ -143,20 +170,47 @@ impl Stage {
 
     /// Fails unless every message is delivered, each at its first try: anything else was not the work that is measured.
     pub async fn check_delivered(&self, total: u64) -> Result<()> {
-        let schools = self.admin.list_schools().await?;
-        let figures: Vec<_> = schools.iter().filter_map(|school| school.figures).collect();
-        let delivered: u64 = figures.iter().map(|figures| figures.delivered).sum();
-        let attempts: u64 = figures.iter().map(|figures| figures.attempts).sum();
+        let (delivered, attempts) = self.counted().await?;
         if (delivered, attempts) != (total, total) {
             bail!("{delivered} of {total} messages are delivered, by {attempts} attempts");
         }
         Ok(())
     }
 
+    /// Waits until so many messages are delivered, by however many attempts.
+    pub async fn until_delivered(&self, total: u64) -> Result<()> {
+        let (mut last, mut moved) = (0, Instant::now());
+        loop {
+            let (delivered, _) = self.counted().await?;
+            if delivered >= total {
+                return Ok(());
+            }
+            if delivered != last {
+                (last, moved) = (delivered, Instant::now());
+            } else if moved.elapsed() > STUCK {
+                bail!("only {delivered} of {total} messages are delivered, and none for {STUCK:?}");
+            }
+            sleep(POLL).await;
+        }
+    }
+
+    /// Messages delivered and attempts made, over all schools.
+    async fn counted(&self) -> Result<(u64, u64)> {
+        let schools = self.admin.list_schools().await?;
+        let figures = schools.iter().filter_map(|school| school.figures);
+        Ok(figures.fold((0, 0), |(delivered, attempts), of| (delivered + of.delivered, attempts + of.attempts)))
+    }
+
     async fn log_length(&self, school: &str) -> Result<u64> {
         let request = pb::ListAttemptsRequest { school: school.into(), page_size: 1, ..Default::default() };
         let newest = patient(|| async { self.admin.log().list_attempts(request.clone()).await }).await?;
         Ok(newest.attempts.first().map_or(0, |attempt| attempt.log_sequence))
+    }
+
+    /// kill -9, where a drain would wait for hanging receivers; the data goes.
+    pub async fn kill_and_clear(self, folder: &Path) -> Result<()> {
+        self.provider.kill().await?;
+        Ok(std::fs::remove_dir_all(folder.join(&self.run))?)
     }
 
     /// A clean stop; the data goes.

@@ -1,7 +1,7 @@
 //! A batch of changes under way: what is known of their surroundings, and the rows that they will write.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
     sync::Arc,
 };
 
@@ -69,9 +69,10 @@ pub struct Batch {
     pub schools: HashMap<(DistrictId, String), KnownSchool>,
     pub idempotency: HashMap<(String, DistrictId, String), KnownAnswer>,
     district_names: HashMap<DistrictId, String>,
-    touched: HashSet<(DistrictId, String)>,
+    /// In the order of their key, as the projections: rows that follow one another in a tree are cheaper to insert.
+    touched: BTreeSet<(DistrictId, String)>,
     /// The newest projection row of each (school, student).
-    projections: HashMap<(SchoolId, String), Vec<Value>>,
+    projections: BTreeMap<(SchoolId, String), Vec<Value>>,
     versions: Vec<Value>,
     events: Vec<Value>,
     bodies: Vec<Value>,
@@ -218,12 +219,10 @@ impl Batch {
     }
 
     /// One audit row for one call, whatever the number of its changes.
-    pub fn audit_call(&mut self, origin: &Origin, outcomes: &Outcomes) {
+    pub fn audit_call(&mut self, origin: &Origin, district: DistrictId, outcomes: &Outcomes) {
         let mut accepted = outcomes.iter().flatten().filter(|o| o.change.is_some() && !o.repeated);
         let Some(first) = accepted.next() else { return };
         let more = accepted.count();
-        let key = self.touched.iter().find(|(_, sourced_id)| *sourced_id == first.student.sourced_id);
-        let Some(district) = key.map(|(district, _)| *district) else { return };
         let change = first.change.map(|change| change.to_string()).unwrap_or_default();
         let act = if more == 0 {
             let known = self.students.get(&(district, first.student.sourced_id.clone()));
@@ -327,7 +326,7 @@ impl Batch {
 
 async fn write_events(
     tx: &mut Tx<'_>,
-    projections: HashMap<(SchoolId, String), Vec<Value>>,
+    projections: BTreeMap<(SchoolId, String), Vec<Value>>,
     schools: HashMap<(DistrictId, String), KnownSchool>,
     events: Vec<Value>,
     bodies: Vec<Value>,

@@ -1,27 +1,35 @@
-//! The embedded database: one connection that writes, a few that read beside it.
+//! The embedded database, spoken to directly. What writes runs its statements in the thread that asks, which is the
+//! writer's own: a statement costs no hand-over between threads. What reads may take a while, so that it runs beside the
+//! threads that serve.
 
-use std::{path::Path, sync::Arc, time::Duration};
-
-use sqlx::{
-    AssertSqlSafe, Column as _, Connection as _, Row as _, Sqlite, SqlitePool, TypeInfo as _, ValueRef as _,
-    pool::PoolConnection,
-    sqlite::{
-        SqliteArguments, SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow, SqliteSynchronous,
-    },
+use std::{
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex},
+    time::Duration,
 };
+
+use rusqlite::{CachedStatement, Connection, types::ValueRef};
+use sqlx::{
+    Connection as _, SqliteConnection,
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
+};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::{Dialect, Row, StoreError, Value, migrations};
 
 const READERS: u32 = 4;
 /// The first SQLite without the WAL-reset corruption bug.
-const MIN_SQLITE: u32 = 3_051_003;
+const MIN_SQLITE: i32 = 3_051_003;
+const BUSY_LIMIT: Duration = Duration::from_secs(10);
+/// Pages of the log between two checkpoints, 16 MiB.
+const CHECKPOINT_PAGES: u32 = 4_000;
+const STATEMENTS: usize = 256;
 
-pub type Link = PoolConnection<Sqlite>;
-
+/// The connection that writes, and those that read beside it.
 #[derive(Clone)]
 pub struct Pools {
-    writer: SqlitePool,
-    readers: SqlitePool,
+    writer: Arc<Pool>,
+    readers: Arc<Pool>,
 }
 
 impl Pools {
@@ -32,38 +40,22 @@ impl Pools {
             .create_if_missing(true)
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
-            .busy_timeout(Duration::from_secs(10))
-            .statement_cache_capacity(512)
-            .pragma("secure_delete", "ON")
-            .pragma("wal_autocheckpoint", "4000")
-            .pragma("cache_size", "-32768")
-            .pragma("temp_store", "MEMORY");
-        let writer = SqlitePoolOptions::new()
-            .min_connections(1)
-            .max_connections(1)
-            .idle_timeout(None)
-            .max_lifetime(None)
-            .test_before_acquire(false)
-            .connect_with(options.clone())
-            .await
-            .map_err(fault)?;
-        check_version(&writer).await?;
-        migrations::run(&mut *writer.acquire().await.map_err(fault)?, Dialect::Sqlite, fault).await?;
-        let readers = SqlitePoolOptions::new()
-            .max_connections(READERS)
-            .test_before_acquire(false)
-            .connect_with(options.pragma("query_only", "ON").create_if_missing(false))
-            .await
-            .map_err(fault)?;
-        Ok(Self { writer, readers })
+            .busy_timeout(BUSY_LIMIT)
+            .pragma("secure_delete", "ON");
+        let mut conn = SqliteConnection::connect_with(&options).await.map_err(migration_fault)?;
+        check_version()?;
+        migrations::run(&mut conn, Dialect::Sqlite, migration_fault).await?;
+        conn.close().await.map_err(migration_fault)?;
+        let pool = |purpose, size| Pool::new(path.to_owned(), purpose, size);
+        Ok(Self { writer: pool(Use::Write, 1), readers: pool(Use::Read, READERS) })
     }
 
     pub async fn reader(&self) -> Result<Link, StoreError> {
-        self.readers.acquire().await.map_err(fault)
+        self.readers.take().await
     }
 
     pub async fn writer(&self) -> Result<Link, StoreError> {
-        self.writer.acquire().await.map_err(fault)
+        self.writer.take().await
     }
 
     pub async fn close(&self) {
@@ -72,83 +64,239 @@ impl Pools {
     }
 }
 
-pub async fn execute(link: &mut Link, sql: Arc<str>, values: Vec<Value>) -> Result<u64, StoreError> {
-    let query = sqlx::query_with(AssertSqlSafe(sql), arguments(values)?);
-    Ok(query.execute(&mut **link).await.map_err(fault)?.rows_affected())
+/// What the connections of a pool are for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Use {
+    /// The one that writes; its statements run in the thread that asks.
+    Write,
+    /// One of those that read beside it.
+    Read,
 }
 
+impl Use {
+    /// Cached pages of each connection, KiB. The system caches the file once more, for all of them.
+    fn cache_kib(self) -> u32 {
+        match self {
+            Self::Write => 16_384,
+            Self::Read => 2_048,
+        }
+    }
+
+    fn statements(self) -> usize {
+        match self {
+            Self::Write => STATEMENTS,
+            Self::Read => STATEMENTS / 8,
+        }
+    }
+}
+
+/// Connections of one use.
+struct Pool {
+    path: PathBuf,
+    purpose: Use,
+    size: u32,
+    idle: Mutex<Vec<Connection>>,
+    places: Arc<Semaphore>,
+}
+
+impl Pool {
+    /// At most so many connections, each opened when it is first needed.
+    fn new(path: PathBuf, purpose: Use, size: u32) -> Arc<Self> {
+        let places = Arc::new(Semaphore::new(size as usize));
+        Arc::new(Self { path, purpose, size, idle: Mutex::default(), places })
+    }
+
+    /// A connection; waits where all are in use.
+    async fn take(self: &Arc<Self>) -> Result<Link, StoreError> {
+        let place = self.places.clone().acquire_owned().await.map_err(|_| StoreError::Stopping)?;
+        let idle = self.idle().pop();
+        let conn = match idle {
+            Some(conn) => conn,
+            None => {
+                let pool = self.clone();
+                off_thread(move || pool.open()).await?
+            }
+        };
+        Ok(Link { held: Some((conn, place)), pool: self.clone() })
+    }
+
+    /// Waits until every connection came back, and closes them.
+    async fn close(&self) {
+        let all = self.places.acquire_many(self.size).await;
+        self.places.close();
+        drop(all);
+        self.idle().clear();
+    }
+
+    fn open(&self) -> Result<Connection, StoreError> {
+        let conn = Connection::open(&self.path)?;
+        conn.busy_timeout(BUSY_LIMIT)?;
+        conn.set_prepared_statement_cache_capacity(self.purpose.statements());
+        conn.pragma_update(None, "journal_mode", "WAL")?;
+        conn.pragma_update(None, "synchronous", "FULL")?;
+        conn.pragma_update(None, "foreign_keys", "ON")?;
+        conn.pragma_update(None, "secure_delete", "ON")?;
+        conn.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
+        conn.pragma_update(None, "cache_size", -i64::from(self.purpose.cache_kib()))?;
+        conn.pragma_update(None, "temp_store", "MEMORY")?;
+        if self.purpose == Use::Read {
+            conn.pragma_update(None, "query_only", "ON")?;
+        }
+        Ok(conn)
+    }
+
+    fn idle(&self) -> std::sync::MutexGuard<'_, Vec<Connection>> {
+        self.idle.lock().expect("no holder of this lock panics")
+    }
+}
+
+/// A connection that is in use.
+pub struct Link {
+    /// With its place in the pool. Away while a statement runs beside: where its caller goes away, it is closed once the
+    /// statement ends, and its place is free then.
+    held: Option<(Connection, OwnedSemaphorePermit)>,
+    pool: Arc<Pool>,
+}
+
+impl Drop for Link {
+    fn drop(&mut self) {
+        // One that is inside a transaction is closed, which ends that.
+        if let Some((conn, _place)) = self.held.take().filter(|(conn, _)| conn.is_autocommit()) {
+            self.pool.idle().push(conn);
+        }
+    }
+}
+
+impl Link {
+    async fn with<T: Send + 'static>(
+        &mut self,
+        act: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let held = self.held.take().ok_or(StoreError::Stopping)?;
+        let (held, done) = match self.pool.purpose {
+            Use::Write => {
+                let done = act(&held.0);
+                (held, done)
+            }
+            Use::Read => {
+                off_thread(move || {
+                    let done = act(&held.0);
+                    Ok((held, done))
+                })
+                .await?
+            }
+        };
+        self.held = Some(held);
+        done
+    }
+}
+
+/// Runs a statement; answers the rows affected.
+pub async fn execute(link: &mut Link, sql: Arc<str>, values: Vec<Value>) -> Result<u64, StoreError> {
+    link.with(move |conn| run(conn, &sql, &values)).await
+}
+
+/// Runs a query; answers all of its rows.
 pub async fn fetch(link: &mut Link, sql: Arc<str>, values: Vec<Value>) -> Result<Vec<Row>, StoreError> {
-    let query = sqlx::query_with(AssertSqlSafe(sql), arguments(values)?);
-    query.fetch_all(&mut **link).await.map_err(fault)?.iter().map(read_row).collect()
+    link.with(move |conn| read(conn, &sql, &values)).await
 }
 
 pub async fn ping(link: &mut Link) -> Result<(), StoreError> {
-    link.ping().await.map_err(fault)
+    fetch(link, "SELECT 1".into(), vec![]).await.map(drop)
 }
 
-fn arguments(values: Vec<Value>) -> Result<SqliteArguments, StoreError> {
-    use sqlx::Arguments as _;
-    let mut arguments = SqliteArguments::default();
-    arguments.reserve(values.len(), 0);
-    for value in values {
-        match value {
-            Value::Null => arguments.add(None::<i64>),
-            Value::Int(int) => arguments.add(int),
-            Value::Text(text) => arguments.add(text),
-            Value::Static(text) => arguments.add(text),
-            Value::Bytes(bytes) => arguments.add(bytes),
-        }
-        .map_err(|_| StoreError::Corrupt("a value cannot be bound"))?;
+async fn off_thread<T: Send + 'static>(
+    act: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
+) -> Result<T, StoreError> {
+    // It does not run where the runtime ends.
+    tokio::task::spawn_blocking(act).await.unwrap_or(Err(StoreError::Stopping))
+}
+
+fn run(conn: &Connection, sql: &str, values: &[Value]) -> Result<u64, StoreError> {
+    let mut statement = conn.prepare_cached(sql)?;
+    bind(&mut statement, values)?;
+    let mut rows = statement.raw_query();
+    while rows.next()?.is_some() {}
+    Ok(conn.changes())
+}
+
+fn read(conn: &Connection, sql: &str, values: &[Value]) -> Result<Vec<Row>, StoreError> {
+    let mut statement = conn.prepare_cached(sql)?;
+    bind(&mut statement, values)?;
+    let columns = statement.column_count();
+    let mut rows = statement.raw_query();
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        let column = |index| match row.get_ref(index)? {
+            ValueRef::Null => Ok(Value::Null),
+            ValueRef::Integer(int) => Ok(Value::Int(int)),
+            ValueRef::Text(text) => match std::str::from_utf8(text) {
+                Ok(text) => Ok(Value::Text(text.to_owned())),
+                Err(_) => Err(StoreError::Corrupt("a text is not UTF-8")),
+            },
+            ValueRef::Blob(bytes) => Ok(Value::Bytes(bytes.to_vec())),
+            ValueRef::Real(_) => Err(StoreError::Corrupt("a column holds an unknown kind of value")),
+        };
+        found.push(Row((0..columns).map(column).collect::<Result<_, StoreError>>()?));
     }
-    Ok(arguments)
+    Ok(found)
 }
 
-fn read_row(row: &SqliteRow) -> Result<Row, StoreError> {
-    let mut values = Vec::with_capacity(row.columns().len());
-    for column in row.columns() {
-        let at = column.ordinal();
-        let raw = row.try_get_raw(at).map_err(fault)?;
-        let value = if raw.is_null() {
-            Value::Null
-        } else {
-            match raw.type_info().name() {
-                "INTEGER" => Value::Int(row.try_get_unchecked(at).map_err(fault)?),
-                "TEXT" => Value::Text(row.try_get_unchecked(at).map_err(fault)?),
-                "BLOB" => Value::Bytes(row.try_get_unchecked(at).map_err(fault)?),
-                _ => return Err(StoreError::Corrupt("a column holds an unknown kind of value")),
+/// Binds by number: `$n` takes the nth value, wherever it stands; those without a name take the first values in order.
+fn bind(statement: &mut CachedStatement<'_>, values: &[Value]) -> Result<(), StoreError> {
+    const MISSING: StoreError = StoreError::Corrupt("a statement has more parameters than values");
+    let mut anonymous = 0;
+    for place in 1..=statement.parameter_count() {
+        let number = match statement.parameter_name(place) {
+            Some(name) => name[1..].parse().map_err(|_| MISSING)?,
+            None => {
+                anonymous += 1;
+                anonymous
             }
         };
-        values.push(value);
+        match values.get(usize::wrapping_sub(number, 1)).ok_or(MISSING)? {
+            Value::Null => statement.raw_bind_parameter(place, rusqlite::types::Null),
+            Value::Int(int) => statement.raw_bind_parameter(place, int),
+            Value::Text(text) => statement.raw_bind_parameter(place, text.as_str()),
+            Value::Static(text) => statement.raw_bind_parameter(place, text),
+            Value::Bytes(bytes) => statement.raw_bind_parameter(place, bytes.as_slice()),
+        }?;
     }
-    Ok(Row(values))
+    Ok(())
 }
 
-fn fault(error: sqlx::Error) -> StoreError {
+impl From<rusqlite::Error> for StoreError {
+    fn from(error: rusqlite::Error) -> Self {
+        match error {
+            rusqlite::Error::SqliteFailure(failure, words) => fault(failure.extended_code, words.as_deref()),
+            other => Self::Database(other.to_string()),
+        }
+    }
+}
+
+fn migration_fault(error: sqlx::Error) -> StoreError {
     match &error {
         sqlx::Error::Io(_) => StoreError::Io,
-        sqlx::Error::PoolClosed => StoreError::Stopping,
         sqlx::Error::Database(database) => {
-            let code = database.code().and_then(|code| code.parse::<i32>().ok()).unwrap_or(0);
-            // SQLite's primary result codes: the low byte of an extended one.
-            match code & 0xFF {
-                13 => StoreError::DiskFull,
-                10 => StoreError::Io,
-                11 | 26 => StoreError::Corrupt("SQLite says that the file is malformed"),
-                // The text names tables and constraints, never values.
-                _ => StoreError::Database(database.message().to_owned()),
-            }
+            let code = database.code().and_then(|code| code.parse().ok()).unwrap_or(0);
+            fault(code, Some(database.message()))
         }
-        sqlx::Error::PoolTimedOut => StoreError::Database("no connection became free".into()),
         other => StoreError::Database(other.to_string()),
     }
 }
 
-async fn check_version(pool: &SqlitePool) -> Result<(), StoreError> {
-    let text: String = sqlx::query_scalar("SELECT sqlite_version()").fetch_one(pool).await.map_err(fault)?;
-    let mut parts = text.split('.').map(|part| part.parse::<u32>().unwrap_or(0));
-    let mut next = || parts.next().unwrap_or(0);
-    let version = next() * 1_000_000 + next() * 1_000 + next();
-    if version < MIN_SQLITE {
+/// By SQLite's result code, of which the low byte is the primary one. The words name tables and constraints, never values.
+fn fault(code: i32, words: Option<&str>) -> StoreError {
+    match code & 0xFF {
+        13 => StoreError::DiskFull,
+        10 => StoreError::Io,
+        11 | 26 => StoreError::Corrupt("SQLite says that the file is malformed"),
+        _ => StoreError::Database(words.unwrap_or("no words").to_owned()),
+    }
+}
+
+fn check_version() -> Result<(), StoreError> {
+    if rusqlite::version_number() < MIN_SQLITE {
         return Err(StoreError::Corrupt("this SQLite can corrupt its log: 3.51.3 or newer is needed"));
     }
     Ok(())

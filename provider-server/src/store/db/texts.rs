@@ -6,6 +6,8 @@ use super::Value;
 
 /// Rows per statement of a multi-row insert or list.
 const BATCH_SIZES: [usize; 5] = [256, 64, 16, 4, 1];
+/// On SQLite more rows save nothing: a statement costs no way to a server, and its program takes memory for every row.
+const MOST_ON_SQLITE: usize = 64;
 /// SQLite takes 32,766 parameters, PostgreSQL 65,535.
 const MAX_PARAMETERS: usize = 32_000;
 
@@ -41,8 +43,8 @@ impl Texts {
     ) -> (Arc<str>, Vec<Value>) {
         debug_assert_eq!(rest.len() % columns, 0, "whole rows");
         debug_assert!(!head.contains('$') && !tail.contains('$'), "all parameters are the rows'");
-        let rows = batch_size(rest.len() / columns, columns);
         let dialect = self.dialect;
+        let rows = dialect.batch_size(rest.len() / columns, columns);
         let text = self.made.entry((head, rows)).or_insert_with(|| {
             let tuples: Vec<String> = (0..rows).map(|row| dialect.tuple(row * columns, columns)).collect();
             format!("{head} VALUES {} {tail}", tuples.join(",")).into()
@@ -57,8 +59,8 @@ impl Texts {
         fixed: &[Value],
         rest: &mut std::vec::IntoIter<Value>,
     ) -> (Arc<str>, Vec<Value>) {
-        let size = batch_size(rest.len(), 1);
         let dialect = self.dialect;
+        let size = dialect.batch_size(rest.len(), 1);
         let text = self.made.entry((sql, size)).or_insert_with(|| match dialect {
             // Anonymous parameters take the first numbers.
             Dialect::Sqlite => shifted(sql, size).replace("{list}", &dialect.tuple(0, size)).into(),
@@ -75,6 +77,12 @@ impl Texts {
 }
 
 impl Dialect {
+    fn batch_size(self, rows: usize, columns: usize) -> usize {
+        let most = if self == Self::Sqlite { MOST_ON_SQLITE } else { usize::MAX };
+        let fits = |size: &&usize| **size <= rows.min(most) && **size * columns <= MAX_PARAMETERS;
+        *BATCH_SIZES.iter().find(fits).unwrap_or(&1)
+    }
+
     /// Parameters in brackets, after so many others.
     fn tuple(self, before: usize, count: usize) -> String {
         let names: Vec<String> = match self {
@@ -83,11 +91,6 @@ impl Dialect {
         };
         format!("({})", names.join(","))
     }
-}
-
-fn batch_size(rows: usize, columns: usize) -> usize {
-    let fits = |size: &&usize| **size <= rows && **size * columns <= MAX_PARAMETERS;
-    *BATCH_SIZES.iter().find(fits).unwrap_or(&1)
 }
 
 /// The same text with every `$n` as `$n+by`.

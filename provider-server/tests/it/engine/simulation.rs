@@ -573,7 +573,7 @@ fn is_poisoned(sequence: u64, student: StudentId) -> bool {
 
 fn limits() -> Limits {
     // Small, so that pages, rooms and backlogs all play their part.
-    Limits { memory_bytes: 6_000, in_flight: 8, unrecorded: 16, page: 8 }
+    Limits { memory_bytes: 6_000, in_flight: 8, young: 6, unrecorded: 16, page: 8 }
 }
 
 fn delivery(school: SchoolId, sequence: u64, row: &Row) -> NewDelivery {
