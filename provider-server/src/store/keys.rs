@@ -46,6 +46,12 @@ impl KeyCache {
         self.keys.lock().expect("no holder of this lock panics").insert(scope.to_owned(), key);
     }
 
+    /// Forgets all: each is read back at its next use. For a transaction that was undone and had made keys.
+    pub fn forget_all(&self) {
+        self.keys.lock().expect("no holder of this lock panics").clear();
+        self.schools.lock().expect("no holder of this lock panics").clear();
+    }
+
     /// Forgets a school whose key was destroyed.
     pub fn forget_school(&self, school: SchoolId) {
         self.keys.lock().expect("no holder of this lock panics").remove(&school_scope(school));
@@ -86,7 +92,8 @@ impl KeyCache {
         if tx.conn.execute(sql, values).await? == 0 {
             return keys.get(tx.conn, scope).await;
         }
-        // Not remembered before the commit: the next use reads it back.
+        // A use before the commit reads it back and remembers it: undoing must forget it.
+        tx.made_keys = true;
         Ok(key)
     }
 }

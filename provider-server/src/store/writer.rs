@@ -62,15 +62,25 @@ pub struct Tx<'c> {
     is_begun: bool,
     /// The one job failed: the transaction is to be undone.
     is_undone: bool,
+    /// Whether data keys were made in it.
+    pub(super) made_keys: bool,
 }
 
 impl Tx<'_> {
     /// Undoes everything.
     async fn begin_anew(&mut self) -> Result<(), StoreError> {
+        self.forget_keys();
         self.outbox.clear();
         self.acts.clear();
         self.conn.rollback().await;
         self.conn.begin().await.map_err(StoreError::ends_all)
+    }
+
+    /// To be called where something is undone: a key that is in memory alone would seal what nobody opens again.
+    fn forget_keys(&self) {
+        if self.made_keys {
+            self.shared.keys.forget_all();
+        }
     }
 
     /// Hands this to the engine once the transaction is durable.
@@ -154,6 +164,7 @@ where
             // The whole transaction goes, this part with it; the database may have undone it already.
             return result;
         }
+        tx.forget_keys();
         tx.outbox.truncate(outbox);
         tx.acts.truncate(acts);
     }
@@ -284,6 +295,7 @@ impl Writer {
             is_alone: self.mark.is_some(),
             is_begun: false,
             is_undone: false,
+            made_keys: false,
         };
         let mut failed = None;
         for job in waiting.drain(..) {
@@ -296,6 +308,7 @@ impl Writer {
             }
         }
         if tx.is_undone && failed.is_none() {
+            tx.forget_keys();
             conn.rollback().await;
             self.conn = Some(conn);
             return true;
@@ -303,7 +316,7 @@ impl Writer {
         if failed.is_none() {
             failed = finish_tx(&mut tx).await.err();
         }
-        let outbox = std::mem::take(&mut tx.outbox);
+        let (outbox, made_keys) = (std::mem::take(&mut tx.outbox), tx.made_keys);
         let result = match failed {
             None => self.commit(conn).await,
             Some(error) => {
@@ -320,6 +333,9 @@ impl Writer {
             }
             Err(error) => {
                 tracing::error!(%error, "a transaction was not committed");
+                if made_keys {
+                    self.shared.keys.forget_all();
+                }
                 for finish in finishes {
                     finish(Err(error.for_another()));
                 }

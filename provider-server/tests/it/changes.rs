@@ -6,11 +6,12 @@ use provider_server::{
     store::{
         Committed, StoreError, audit,
         changes::{self, ChangeQueue, MAX_BATCH, Outcomes},
+        keys::KeyCache,
         roster, sync,
     },
 };
 use rollcall_proto::{
-    id::DistrictId,
+    id::{DistrictId, KeyId},
     webhook::event::{EventType, RawEnvelope, StudentData},
 };
 use tokio::sync::oneshot;
@@ -170,6 +171,27 @@ async fn an_act_that_fails_undoes_itself_alone_wherever_it_stands_in_its_group()
     first_group.await.expect("runs").expect("is kept");
     let sql = "SELECT name FROM meta WHERE name LIKE 'act%' ORDER BY name";
     assert_eq!(test.texts(sql).await, ["act 3", "act 5"]);
+}
+
+/// A key that was made and used in an act that is undone seals nothing later: nobody could open it after a restart.
+#[tokio::test]
+async fn a_data_key_of_an_undone_act_is_forgotten() {
+    let test = TestStore::new().await;
+    let make = |fails: bool| {
+        test.store.act(move |tx| {
+            Box::pin(async move {
+                KeyCache::get_or_create(tx, "district:undone").await?;
+                let key = KeyCache::get_or_create(tx, "district:undone").await?;
+                if fails { Err(StoreError::Conflict) } else { Ok(key.id()) }
+            })
+        })
+    };
+    assert!(make(true).await.is_err());
+    let used = make(false).await.expect("made anew");
+    let sql = "SELECT key_id FROM data_keys WHERE scope = 'district:undone'";
+    let mut row = test.store.reader().await.expect("reads").query_optional(sql, vec![]).await.expect("reads");
+    let stored: KeyId = row.as_mut().expect("the key is stored").take(0).expect("an id");
+    assert_eq!(used, stored);
 }
 
 #[tokio::test]
