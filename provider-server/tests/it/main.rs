@@ -1,5 +1,6 @@
 //! One integration binary: every module goes through a real door of the server to a real database.
 
+mod audit;
 mod changes;
 mod engine;
 mod golden;
