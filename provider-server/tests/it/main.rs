@@ -3,6 +3,7 @@
 mod audit;
 mod changes;
 mod engine;
+mod fuzz;
 mod golden;
 mod imports;
 mod log;
