@@ -33,6 +33,9 @@ const POINTS: [&str; 11] = [
 pub const LEAST: u32 = 40;
 /// At most so many kills go with a point: the process before, the one that dies there, and the receiver.
 const KILLS_FOR_POINT: u32 = 3;
+/// Of so many kills one is PostgreSQL's, where there is one.
+const POSTGRES_EVERY: u32 = 6;
+const POSTGRES: &str = "PostgreSQL at a random moment";
 /// A point that was not reached this often is not tried for its own sake any more.
 const TRIES: u32 = 5;
 /// Between two kills, in ms: long enough that work is under way, short enough that it is not over.
@@ -85,6 +88,9 @@ impl Strikes {
             }
             self.progress.draw(format!("{done} of {kills} kills"));
             sleep(Duration::from_millis(self.random.random_range(PAUSE_MS))).await;
+            if self.postgres(done).await? {
+                continue;
+            }
             let left = kills.saturating_sub(done);
             if is_owed && left <= KILLS_FOR_POINT * self.owed.len() as u32 {
                 self.at_a_point().await?;
@@ -98,21 +104,27 @@ impl Strikes {
     }
 
     async fn anywhere(&mut self) -> Result<()> {
-        let kinds = if self.postgres.is_some() { 12 } else { 10 };
-        match (self.random.random_range(0..kinds), &self.postgres) {
-            (0..=2, _) => {
+        match self.random.random_range(0..10) {
+            0..=2 => {
                 self.provider.crash().await?;
                 self.count("provider at a random moment");
             }
-            (3..=6, _) => self.at_a_point().await?,
-            (10.., Some(postgres)) => {
-                postgres.crash().await?;
-                self.count("PostgreSQL at a random moment");
-            }
-            (9, _) => self.receiver(true).await?,
-            _ => self.receiver(false).await?,
+            3..=6 => self.at_a_point().await?,
+            7 | 8 => self.receiver(false).await?,
+            _ => self.receiver(true).await?,
         }
         Ok(())
+    }
+
+    /// Kills PostgreSQL where it has its turn; answers whether it had.
+    async fn postgres(&mut self, done: u32) -> Result<bool> {
+        let Some(postgres) = &self.postgres else { return Ok(false) };
+        if self.tally.get(POSTGRES).is_some_and(|kills| kills * POSTGRES_EVERY > done) {
+            return Ok(false);
+        }
+        postgres.crash().await?;
+        self.count(POSTGRES);
+        Ok(true)
     }
 
     async fn at_a_point(&mut self) -> Result<()> {

@@ -49,7 +49,7 @@ enum Section {
     Desktop,
     /// Whole flows with the real programs
     E2e,
-    /// The real programs killed 200 times under load, and 40 times with PostgreSQL, with nothing lost
+    /// The real programs killed 200 times under load, and 60 times with PostgreSQL, with nothing lost
     Soak,
 }
 

@@ -17,7 +17,7 @@ use crate::{
 /// The longest that one soak may take.
 const LIMIT: Duration = Duration::from_secs(15 * 60);
 /// The database, and how many processes are killed.
-const SOAKS: [(Db, u32); 2] = [(Db::Sqlite, 200), (Db::Postgres, 40)];
+const SOAKS: [(Db, u32); 2] = [(Db::Sqlite, 200), (Db::Postgres, 60)];
 
 pub async fn check() -> Result<Outcome> {
     let binaries = tokio::task::spawn_blocking(|| build::servers(Profile::Dev)).await??;
