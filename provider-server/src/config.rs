@@ -238,7 +238,18 @@ fn read_file(path: &Path) -> Result<Written, Failure> {
         return Err(wrong("larger than 1 MiB: this is no configuration file".into()));
     }
     let text = std::fs::read_to_string(path).map_err(|error| wrong(error.to_string()))?;
-    toml::from_str(&text).map_err(|error| wrong(error.to_string()))
+    toml::from_str(&text).map_err(|error| wrong(explain(&error, &text)))
+}
+
+/// Where and what: the error's own text repeats the line, which may hold a password.
+fn explain(error: &toml::de::Error, text: &str) -> String {
+    let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+    let (number, start) = (before.matches('\n').count() + 1, before.rfind('\n').map_or(0, |at| at + 1));
+    let name = text[start..].lines().next().and_then(|line| line.split_once('=')).map(|(name, _)| name.trim());
+    match name.filter(|name| name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')) {
+        Some(name) => format!("line {number}, {name}: {}", error.message()),
+        None => format!("line {number}: {}", error.message()),
+    }
 }
 
 fn address(picked: Option<(String, String)>, port: u16) -> Result<SocketAddr, Failure> {
@@ -349,6 +360,9 @@ mod tests {
             "DATABASE_URL: expected sqlite:PATH or postgres",
         );
         named("", &[("WEBHOOK_ENCRYPTION_KEY", "short")], "WEBHOOK_ENCRYPTION_KEY");
+        let broken = "listen = '[::1]:1'\ndatabase_url = 'postgres://u:hunter2@db/rollcall' x";
+        named(broken, &[], "line 2, database_url");
+        assert!(!load(broken, &[], Written::default()).err().expect("refused").message.contains("hunter2"));
     }
 
     #[test]

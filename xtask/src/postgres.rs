@@ -10,8 +10,14 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail};
-use rustix::process::{Pid, Signal, kill_process};
-use tokio::process::{Child, Command};
+use rustix::{
+    io::Errno,
+    process::{Pid, Signal, kill_process},
+};
+use tokio::{
+    process::{Child, Command},
+    sync::Mutex,
+};
 
 use crate::{process::tail, setup};
 
@@ -22,12 +28,17 @@ const READY_TIMEOUT: Duration = Duration::from_secs(60);
 const READY_POLL: Duration = Duration::from_millis(50);
 const STOP_TIMEOUT: Duration = Duration::from_secs(20);
 const USER: &str = "rollcall";
+/// In the folder.
+const LOG: &str = "server.log";
+/// What a server says that finds another one's memory still in use.
+const SHARED_STILL: &str = "still in use";
 
 /// A running server. Dropping it kills it.
 pub struct Postgres {
-    server: Child,
+    server: Mutex<Child>,
     folder: tempfile::TempDir,
     programs: PathBuf,
+    owner: Owner,
 }
 
 impl Postgres {
@@ -46,27 +57,17 @@ impl Postgres {
         let folder = tempfile::Builder::new().prefix("rollcall-pg-").tempdir_in(place)?;
         let owner = Owner::of_server()?;
         owner.give(folder.path())?;
-        let data = folder.path().join("data");
         let mut initdb = owner.command(&programs.join("initdb"));
-        initdb.args(["--no-sync", "--encoding=UTF8", "--locale=C", "--auth=trust", "-U", USER, "-D"]).arg(&data);
-        let made = initdb.stdout(Stdio::null()).output().await.context("initdb does not start")?;
+        initdb.args(["--no-sync", "--encoding=UTF8", "--locale=C", "--auth=trust", "-U", USER, "-D"]);
+        let made = initdb.arg(folder.path().join("data")).stdout(Stdio::null()).output().await;
+        let made = made.context("initdb does not start")?;
         if !made.status.success() {
             bail!("initdb failed: {}", String::from_utf8_lossy(&made.stderr));
         }
-        let log = folder.path().join("server.log");
-        let file = fs::File::create(&log)?;
-        let mut command = owner.command(&programs.join("postgres"));
-        command.arg("-D").arg(&data).arg("-k").arg(folder.path());
-        for setting in ["listen_addresses=", "max_connections=300", "fsync=on", "synchronous_commit=on"] {
-            command.args(["-c", setting]);
-        }
-        let server = command.stdout(file.try_clone()?).stderr(file).spawn().context("postgres does not start")?;
-        let mut postgres = Self { server, folder, programs };
-        let ready = tokio::time::timeout(READY_TIMEOUT, postgres.until_ready(&log)).await;
-        match ready {
-            Ok(ready) => ready.map(|()| postgres),
-            Err(_) => bail!("PostgreSQL was not ready after {READY_TIMEOUT:?}:\n{}", tail(&log)),
-        }
+        let server = Mutex::new(launch(&owner, &programs, folder.path())?);
+        let postgres = Self { server, folder, programs, owner };
+        postgres.serves(&mut *postgres.server.lock().await).await?;
+        Ok(postgres)
     }
 
     /// Where it listens; its user may do everything.
@@ -74,29 +75,77 @@ impl Postgres {
         format!("postgres://{USER}@localhost/postgres?host={}", self.folder.path().display())
     }
 
-    async fn until_ready(&mut self, log: &Path) -> Result<()> {
+    /// Its data and its log.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// kill -9 of the server and of all that serve its clients, as where a machine loses its power, and a start in the
+    /// same place, which recovers from the log.
+    pub async fn crash(&self) -> Result<()> {
+        let mut server = self.server.lock().await;
+        let id = server.id().context("PostgreSQL has ended")?;
+        let serving = fs::read_to_string(format!("/proc/{id}/task/{id}/children"))?;
+        server.kill().await?;
+        for pid in serving.split_whitespace().filter_map(|pid| Pid::from_raw(pid.parse().ok()?)) {
+            match kill_process(pid, Signal::KILL) {
+                // It saw its parent die, and went by itself.
+                Ok(()) | Err(Errno::SRCH) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        *server = launch(&self.owner, &self.programs, self.folder.path())?;
+        self.serves(&mut server).await
+    }
+
+    async fn serves(&self, server: &mut Child) -> Result<()> {
+        let ready = tokio::time::timeout(READY_TIMEOUT, self.until_ready(server)).await;
+        ready.with_context(|| format!("PostgreSQL was not ready after {READY_TIMEOUT:?}:\n{}", self.log()))?
+    }
+
+    async fn until_ready(&self, server: &mut Child) -> Result<()> {
         loop {
             let mut asked = Command::new(self.programs.join("pg_isready"));
             asked.arg("-q").arg("-h").arg(self.folder.path()).args(["-U", USER]);
             if asked.status().await.context("pg_isready does not start")?.success() {
                 return Ok(());
             }
-            if let Some(status) = self.server.try_wait()? {
-                bail!("PostgreSQL ended at once ({status}):\n{}", tail(log));
+            if let Some(status) = server.try_wait()? {
+                // Until the last of those that were killed is gone, the memory that they share with it is not free.
+                if !self.log().contains(SHARED_STILL) {
+                    bail!("PostgreSQL ended at once ({status}):\n{}", self.log());
+                }
+                *server = launch(&self.owner, &self.programs, self.folder.path())?;
             }
             tokio::time::sleep(READY_POLL).await;
         }
     }
 
+    fn log(&self) -> String {
+        tail(&self.folder.path().join(LOG))
+    }
+
     /// Ends it without waiting for its clients.
-    pub async fn stop(mut self) -> Result<()> {
-        let pid = self.server.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
+    pub async fn stop(&self) -> Result<()> {
+        let mut server = self.server.lock().await;
+        let pid = server.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
         kill_process(pid.context("PostgreSQL has ended")?, Signal::INT)?;
-        if tokio::time::timeout(STOP_TIMEOUT, self.server.wait()).await.is_err() {
+        if tokio::time::timeout(STOP_TIMEOUT, server.wait()).await.is_err() {
             bail!("PostgreSQL did not stop within {STOP_TIMEOUT:?}");
         }
         Ok(())
     }
+}
+
+/// Starts the server on the data in `folder`; its log begins anew.
+fn launch(owner: &Owner, programs: &Path, folder: &Path) -> Result<Child> {
+    let log = fs::File::create(folder.join(LOG))?;
+    let mut command = owner.command(&programs.join("postgres"));
+    command.arg("-D").arg(folder.join("data")).arg("-k").arg(folder);
+    for setting in ["listen_addresses=", "max_connections=300", "fsync=on", "synchronous_commit=on"] {
+        command.args(["-c", setting]);
+    }
+    command.stdout(log.try_clone()?).stderr(log).spawn().context("postgres does not start")
 }
 
 /// The folder with `initdb` and `postgres`: the newest of Debian's, or wherever the PATH leads.

@@ -121,6 +121,7 @@ impl Provider {
     /// Runs a command on the data of the stopped server, such as `audit verify`; it must end with 0.
     pub async fn offline(&self, arguments: &[&str]) -> Result<()> {
         let mut command = command(&self.program);
+        command.envs(self.launch.environment.iter().map(|(name, value)| (name, value)));
         let output = command.args(arguments).arg("--data-dir").arg(&self.data_dir).output().await?;
         if !output.status.success() {
             let words = String::from_utf8_lossy(&output.stderr);

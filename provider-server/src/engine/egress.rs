@@ -173,7 +173,9 @@ fn parse_plain(text: &str) -> Result<Url, Refusal> {
         return Err(refuse("must not contain a fragment (#…), a backslash, quotes or brackets"));
     }
     let url = Url::parse(text).map_err(|error| refuse(&format!("is not a URL ({error})")))?;
-    let rest = text.split_once("://").map(|(_, rest)| rest).ok_or_else(|| refuse("must start with https://"))?;
+    // Without the slashes that belong there, others further on would be taken for them.
+    let rest = text.split_once("://").filter(|(scheme, _)| scheme.eq_ignore_ascii_case(url.scheme()));
+    let (_, rest) = rest.ok_or_else(|| refuse("must start with https://"))?;
     let authority = rest.split(['/', '?']).next().unwrap_or_default();
     if authority.contains('@') {
         return Err(refuse("must not contain a user name or password"));
@@ -257,6 +259,7 @@ mod tests {
             "https://sch%6fol.example/",
             "https://schüle.example/",
             "https:school.example/",
+            "https:school.example://school.example/",
             "https:///school.example/",
             "ftp://school.example/",
             "file:///etc/passwd",

@@ -171,12 +171,14 @@ async fn verify_chain(
     read: &mut u64,
 ) -> Result<Option<String>, StoreError> {
     let (mut number, mut mac) = (0i64, Vec::new());
+    // A row that somebody put before the first is read too.
+    let mut from = i64::MIN;
     loop {
         let rows = conn
             .query(
                 "SELECT number, at_ms, actor, act, subject, detail, mac FROM audit
-                 WHERE chain = $1 AND number > $2 ORDER BY number LIMIT $3",
-                vec![chain.to_owned().into(), number.into(), PAGE.into()],
+                 WHERE chain = $1 AND number >= $2 ORDER BY number LIMIT $3",
+                vec![chain.to_owned().into(), from.into(), PAGE.into()],
             )
             .await?;
         if rows.is_empty() {
@@ -184,10 +186,13 @@ async fn verify_chain(
         }
         for mut row in rows {
             let found: i64 = row.take(0)?;
+            if found <= 0 {
+                return Ok(Some(format!("chain {chain}: row {found} was added")));
+            }
             if found != number + 1 {
                 return Ok(Some(format!("chain {chain}: row {} is missing", number + 1)));
             }
-            number = found;
+            (number, from) = (found, found.saturating_add(1));
             let at_ms = row.take(1)?;
             let (actor, act): (String, String) = (row.take(2)?, row.take(3)?);
             let (subject, detail): (String, String) = (row.take(4)?, row.take(5)?);

@@ -1,7 +1,9 @@
 //! One integration binary: every module goes through a real door of the server to a real database.
 
+mod audit;
 mod changes;
 mod engine;
+mod fuzz;
 mod golden;
 mod imports;
 mod log;

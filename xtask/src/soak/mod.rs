@@ -17,14 +17,22 @@ use std::{
 
 use anyhow::{Context, Result, ensure};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use clap::Args;
+use clap::{Args, ValueEnum};
+use serde::Serialize;
 use tokio::sync::watch;
 
-use self::{ledger::Ledger, load::Lane, model::Pupil, strikes::Strikes, verdict::Verdict};
+pub use self::verdict::Verdict;
+use self::{
+    ledger::Ledger,
+    load::Lane,
+    model::Pupil,
+    strikes::{LEAST, Strikes, Tally},
+};
 use crate::{
     admin::{Admin, ctl, until_done},
     build::{self, Binaries, Profile},
     demo::{self, DISTRICT, DemoSchool, Workspace},
+    postgres::Postgres,
     progress::Progress,
     provider::Provider,
     setup,
@@ -43,9 +51,17 @@ const POINT_PATIENCE: Duration = Duration::from_secs(20);
 
 #[derive(Args, Clone)]
 pub struct Soak {
-    /// How many processes are killed with kill -9
-    #[arg(long, value_name = "N", default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    /// How many processes are killed with kill -9; as many as each named point needs to have its turn, or more
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 200,
+        value_parser = clap::value_parser!(u32).range(i64::from(LEAST)..=1_000_000)
+    )]
     pub kills: u32,
+    /// Where the provider keeps its data; a PostgreSQL is our own, and is killed too
+    #[arg(long, value_enum, value_name = "DB", default_value_t = Db::Sqlite)]
+    pub db: Db,
     /// Decides the changes and the kills [default: a new one, printed]
     #[arg(long, value_name = "S")]
     pub seed: Option<u64>,
@@ -57,7 +73,20 @@ pub struct Soak {
     pub json: Option<PathBuf>,
 }
 
+/// The provider's database.
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Db {
+    Sqlite,
+    Postgres,
+}
+
 impl Soak {
+    /// One for `cargo xtask test`, with a seed of its own.
+    pub fn small(kills: u32, db: Db) -> Self {
+        Self { kills, db, seed: None, data_dir: None, json: None }
+    }
+
     /// The task: 0 where every promise was kept.
     pub async fn run(self) -> Result<ExitCode> {
         setup::ensure(&[setup::C_COMPILER])?;
@@ -78,7 +107,11 @@ impl Soak {
         let seed = self.seed.unwrap_or_else(rand::random);
         progress.step(format!("seed {seed}"));
         let workspace = Workspace::open(self.data_dir.as_deref())?;
-        let outcome = self.play(seed, binaries, workspace.path(), progress).await;
+        let postgres = match self.db {
+            Db::Sqlite => None,
+            Db::Postgres => Some(Arc::new(Postgres::start().await?)),
+        };
+        let outcome = self.play(seed, binaries, postgres.as_ref(), workspace.path(), progress).await;
         match &outcome {
             Ok(_) => workspace.close(),
             Err(_) => workspace.keep(progress),
@@ -86,8 +119,16 @@ impl Soak {
         outcome.with_context(|| format!("seed {seed}"))
     }
 
-    async fn play(&self, seed: u64, binaries: &Binaries, folder: &Path, progress: &Arc<Progress>) -> Result<Verdict> {
-        let provider = Arc::new(Provider::start(binaries, folder).await?);
+    async fn play(
+        &self,
+        seed: u64,
+        binaries: &Binaries,
+        postgres: Option<&Arc<Postgres>>,
+        folder: &Path,
+        progress: &Arc<Progress>,
+    ) -> Result<Verdict> {
+        let url = postgres.map(|postgres| postgres.url());
+        let provider = Arc::new(Provider::start_on(url.as_deref(), binaries, folder).await?);
         let admin = demo::claim(&provider, folder).await?;
         import(&provider, &admin, seed, folder, progress).await?;
         let schools = Arc::new(demo::enroll_all(binaries, folder, &provider, &admin, progress).await?);
@@ -102,7 +143,12 @@ impl Soak {
         let lanes = pupils.chunks(pupils.len().div_ceil(LANES)).zip(1u64..).map(|(pupils, lane)| {
             Lane::new(admin.clone(), ledger.clone(), pupils.to_vec(), names.clone(), seed ^ lane).run(is_over.clone())
         });
-        let strikes = Strikes::new(provider.clone(), admin.clone(), schools.clone(), progress.clone(), seed);
+        // The import and the enrollment above: each time the process before it, and the one that died there.
+        let before = [("apply", 1), ("enroll", 1), ("provider at a random moment", 2)];
+        let before: Tally = before.into_iter().map(|(place, kills)| (place.to_owned(), kills)).collect();
+        let (postgres_too, progress_too) = (postgres.cloned(), progress.clone());
+        let strikes =
+            Strikes::new(provider.clone(), admin.clone(), schools.clone(), postgres_too, progress_too, seed, before);
         let kills = async {
             let tally = strikes.run(self.kills).await;
             over.send_replace(true);
@@ -129,8 +175,13 @@ impl Soak {
         provider.offline(&["db", "check"]).await?;
         provider.offline(&["audit", "verify"]).await?;
         verdict::absent(&provider.data_dir, &secret, false)?;
+        if let Some(postgres) = postgres {
+            postgres.stop().await?;
+            verdict::absent(postgres.folder(), &secret, false)?;
+        }
         verdict::absent(folder, &[("a student's name", NAME.into())], true)?;
         Ok(Verdict {
+            database: self.db,
             seed,
             kills,
             kills_by_place,

@@ -11,7 +11,7 @@ use rollcall_proto::provider::v1 as pb;
 use serde::Serialize;
 
 use super::{
-    NAME,
+    Db, NAME,
     ledger::Intent,
     model::{Pupil, marker},
 };
@@ -27,6 +27,7 @@ const AT_ONCE: usize = 16;
 /// The figures of a soak that kept every promise; another one ends in an error.
 #[derive(Serialize)]
 pub struct Verdict {
+    pub database: Db,
     pub seed: u64,
     pub kills: u32,
     pub kills_by_place: BTreeMap<String, u32>,

@@ -11,7 +11,7 @@ use crate::postgres::Postgres;
 const SERVER: &str = "ROLLCALL_TEST_POSTGRES";
 
 /// Tests that touch no database run once, on neither.
-const WITHOUT_DATABASE: [&str; 2] = ["oneroster::", "golden::"];
+const WITHOUT_DATABASE: [&str; 4] = ["oneroster::", "golden::", "fuzz::", "engine::simulation::"];
 
 pub async fn check(limit: Duration) -> Result<Outcome> {
     let given = std::env::var("DATABASE_URL").ok().filter(|url| url.starts_with("postgres"));

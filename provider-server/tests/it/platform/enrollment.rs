@@ -1,6 +1,13 @@
 //! The one-time handoff: at most one installation ever holds an active secret from a code.
 
-use rollcall_proto::{enrollment::EnrollmentCode, provider::v1 as pb, webhook::signature::SigningSecret};
+use std::collections::HashMap;
+
+use futures::StreamExt as _;
+use rollcall_proto::{
+    enrollment::EnrollmentCode,
+    provider::v1::{self as pb, enrollment_service_client::EnrollmentServiceClient},
+    webhook::signature::SigningSecret,
+};
 use tonic::Code;
 use zeroize::Zeroizing;
 
@@ -118,24 +125,57 @@ async fn a_second_party_after_the_confirm_is_refused_and_the_secret_stays() {
     server.stop().await;
 }
 
-#[tokio::test]
-async fn of_many_racing_redeemers_at_most_one_gets_a_secret_and_none_confirms() {
+/// Who presents one code at the same time, and over how many connections.
+const REDEEMERS: u32 = 10_000;
+const CONNECTIONS: usize = 8;
+/// Calls under way at once, within what those connections take.
+const AT_ONCE: usize = 1_000;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_ten_thousand_racing_redeemers_one_gets_a_secret_and_none_confirms() {
     let server = Server::start().await;
     server.district("d-1").await;
     server.school("d-1", "s-1").await;
     server.connect("s-1", false).await;
     let code = server.code("s-1").await;
-    let racing = (1..=60u8).map(|claim| {
-        let (mut client, request) = (server.enrollment(), redeem(&code, claim));
-        async move { client.redeem(request).await.ok().map(|handed| (claim, handed.into_inner())) }
+    let mut lines = Vec::with_capacity(CONNECTIONS);
+    for _ in 0..CONNECTIONS {
+        lines.push(EnrollmentServiceClient::new(server.dial().await));
+    }
+    let racing = futures::stream::iter(0..REDEEMERS).map(|number| {
+        let mut client = lines[number as usize % CONNECTIONS].clone();
+        let request = pb::RedeemRequest {
+            claim_key: number.to_be_bytes().repeat(8),
+            host: format!("lab-{number}"),
+            ..redeem(&code, 0)
+        };
+        async move { (client.redeem(request.clone()).await, request) }
     });
-    let handed: Vec<_> = futures::future::join_all(racing).await.into_iter().flatten().collect();
-    assert_eq!(handed.len(), 1, "one claim passes");
-    let (claim, handed) = &handed[0];
+    let answers: Vec<_> = racing.buffer_unordered(AT_ONCE).collect().await;
+    let (mut handed, mut refused) = (Vec::new(), HashMap::<Code, u32>::new());
+    for (answer, request) in answers {
+        match answer {
+            Ok(answer) => handed.push((answer.into_inner(), request)),
+            Err(status) => *refused.entry(status.code()).or_default() += 1,
+        }
+    }
+    let [(handed, request)] = &handed[..] else { panic!("{} got a secret; the others {refused:?}", handed.len()) };
+    // The second one destroyed everything; whoever comes after that hears that it is over.
+    let expected = [(Code::AlreadyExists, 1), (Code::FailedPrecondition, REDEEMERS - 2)];
+    assert_eq!(refused, HashMap::from(expected));
+
     let secret = SigningSecret::parse(&handed.secret).expect("a secret");
-    let refused = server.enrollment().confirm(confirm(&code, *claim, &secret, &handed.nonce)).await;
-    assert_eq!(refused.expect_err("contested").code(), Code::FailedPrecondition);
+    let proof = secret.prove(&handed.nonce).to_vec();
+    let confirm = pb::ConfirmRequest { code_id: request.code_id.clone(), claim_key: request.claim_key.clone(), proof };
+    let void = server.enrollment().confirm(confirm).await.expect_err("contested");
+    assert_eq!(void.code(), Code::FailedPrecondition);
     assert_eq!(server.state("s-1").await, pb::ConnectionState::Compromised);
+    let told = server.enrollment().inspect(inspect(&code)).await.expect("told").into_inner();
+    assert_eq!((told.state.as_str(), &told.redeemed_by_host), ("compromised", &request.host));
+    let acts = server.acts("d-1").await;
+    let count = |act: &str| acts.iter().filter(|kept| *kept == act).count();
+    assert_eq!((count("school.code_redeemed"), count("school.code_contested")), (1, 1), "{acts:?}");
+    assert_eq!(count("school.enrolled"), 0);
     server.stop().await;
 }
 

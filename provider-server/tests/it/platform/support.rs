@@ -63,13 +63,17 @@ impl Server {
         let clock = ManualClock::at(START_MS);
         let running = app::start(config, Arc::new(clock.clone()), Entropy::seeded(3)).await;
         let running = running.unwrap_or_else(|failure| panic!("{failure}"));
-        let endpoint = PinnedEndpoint::new(&running.ready.grpc.to_string(), Pin(running.pin)).expect("an address");
-        let channel = endpoint.connect().await.expect("connected");
+        let channel = dial(&running).await;
         let code_file = running.ready.owner_code_file.clone().expect("an owner code");
         let code = std::fs::read_to_string(code_file).expect("the owner code");
         let request = pb::ClaimOwnerRequest { code, username: "ada".into(), password: PASSWORD.into() };
         let grant = StaffServiceClient::new(channel.clone()).claim_owner(request).await.expect("claimed").into_inner();
         Self { running, clock, channel, owner: grant.token, database }
+    }
+
+    /// A further connection.
+    pub async fn dial(&self) -> Channel {
+        dial(&self.running).await
     }
 
     pub async fn stop(self) {
@@ -179,6 +183,11 @@ impl Server {
         let listed = self.audit().list_audit(self.owned(request)).await.expect("the audit log").into_inner();
         listed.entries.into_iter().rev().map(|entry| entry.act).collect()
     }
+}
+
+async fn dial(running: &Running) -> Channel {
+    let endpoint = PinnedEndpoint::new(&running.ready.grpc.to_string(), Pin(running.pin)).expect("an address");
+    endpoint.connect().await.expect("connected")
 }
 
 pub fn with_token<T>(message: T, token: &str) -> Request<T> {
