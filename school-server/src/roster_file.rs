@@ -385,7 +385,7 @@ mod tests {
         let names = |students: &[&str]| {
             let bytes = file_of(Form::OneRoster, students).expect("written");
             let zip = zip::ZipArchive::new(io::Cursor::new(bytes)).expect("a zip");
-            let mut names: Vec<String> = zip.file_names().map(str::to_owned).collect();
+            let mut names: Vec<String> = zip.file_names().map(|name| name.expect("a name").into_owned()).collect();
             names.sort();
             names
         };

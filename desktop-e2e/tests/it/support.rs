@@ -36,6 +36,8 @@ pub async fn provider(stage: &Stage) -> Result<Running> {
         node_lease: provider_server::engine::run::LEASE,
         key_source: KeySource::File { path: data_dir.join("key"), may_generate: true },
         allow_networks: vec!["127.0.0.0/8".parse()?],
+        keep: Default::default(),
+        mail: None,
         ready_json: None,
         data_dir,
     };

@@ -1,6 +1,8 @@
 import { screen, waitFor, within } from "@testing-library/react";
 import { expect, test } from "vitest";
+import type { Status } from "@/gen/rollcall/school/v1/receiver";
 import { refusal } from "@/shell/fake/host";
+import { schoolAnswers } from "@/shell/fake/world";
 import { setPreferences } from "@/theme/preferences";
 import { expectAccessible, openSchool } from "../../../tests/render";
 
@@ -186,4 +188,22 @@ test("a history that cannot be read is told in the panel", async () => {
   });
   await user.click(await screen.findByText("S-7"));
   expect(await screen.findByText("the history cannot be read")).toBeVisible();
+});
+
+test("a student who arrives while the roster is open is shown by itself", async () => {
+  let arrived = false;
+  const base = schoolAnswers().calls?.["ReceiverService/GetStatus"];
+  openSchool("/roster", {
+    calls: {
+      "ReceiverService/GetStatus": (request) => ({
+        ...(base?.(request) as Status),
+        students: arrived ? 1 : 0,
+        highestSequence: arrived ? "1" : "0",
+      }),
+      "ReceiverService/ListStudents": () => ({ students: arrived ? [STUDENT] : [], nextPageToken: "" }),
+    },
+  });
+  expect(await screen.findByText(/No student has arrived yet/)).toBeVisible();
+  arrived = true;
+  expect(await screen.findByText("Nguyễn", {}, { timeout: 20_000 })).toBeVisible();
 });

@@ -1,10 +1,11 @@
+import { useQueryClient } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
 import { Button, Dropdown, Input } from "antd";
 import { Download, Search } from "lucide-react";
 import { useDeferredValue, useEffect, useMemo, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { useReceiverStatus } from "@/api/desk";
-import { usePages } from "@/api/hooks";
+import { refresh, usePages } from "@/api/hooks";
 import type { Rpcs } from "@/api/methods";
 import { type Column, DataGrid } from "@/components/DataGrid";
 import { useTell } from "@/components/forms";
@@ -32,6 +33,7 @@ export default function Roster() {
   const status = useReceiverStatus();
   const pages = usePages("ReceiverService/ListStudents", { pageSize: 200, search: rested });
   const students = useDeferredValue(pages.data?.pages.flatMap((page) => page.students) ?? []);
+  useFollow(status.data?.highestSequence);
   const exporting = useExport(status.data?.schoolSourcedId ?? "school");
   const count = status.data?.students;
   const columns = useMemo(() => columnsOf(t), [t]);
@@ -141,6 +143,16 @@ function columnsOf(t: Words): Column<RosterStudent>[] {
     { id: "version", header: t("column.version"), width: "76px", align: "right", cell: (row) => row.version },
     { id: "received", header: t("column.received"), width: "170px", cell: (row) => <Time at={row.receivedAt} /> },
   ];
+}
+
+/** The list and an open history follow what arrives: they are read again for each new sequence. */
+function useFollow(sequence: string | undefined) {
+  const client = useQueryClient();
+  useEffect(() => {
+    if (sequence !== undefined) {
+      void refresh(client, ["ReceiverService/ListStudents", "ReceiverService/ListStudentHistory"]);
+    }
+  }, [client, sequence]);
 }
 
 function useRested<T>(value: T, ms: number): T {
