@@ -181,7 +181,12 @@ impl Lane {
             Some(_) => Breaker::fresh(self.breaker.last_success_ms),
         };
         self.connection = Some(stored.connection);
-        if !self.is_open(now_ms) {
+        if self.is_open(now_ms) {
+            // Their rows are no longer parked, so a later message would not supersede them.
+            for (_, passed) in std::mem::take(&mut self.passed) {
+                self.place(passed, now_ms);
+            }
+        } else {
             self.forget_waiting();
         }
         self.rest_from = None;
@@ -542,12 +547,13 @@ impl Lane {
                 if down { self.schedule_probe(message, now_ms) } else { self.schedule(message, now_ms) }
             }
             _ => {
-                // Its row is open, and not in memory: the student's later ones are read again behind it.
+                // Its row is open, and not in memory: all of the student are read again in their order. One that was
+                // asked for again may be earlier than this.
+                let first = self.forget_student(student).map_or(sequence, |waiting| waiting.min(sequence));
                 if self.is_resting() {
-                    self.rest_from_on(sequence);
+                    self.rest_from_on(first);
                 }
-                self.forget_student(student);
-                self.read_again_from(sequence);
+                self.read_again_from(first);
             }
         }
     }
@@ -584,12 +590,14 @@ impl Lane {
         }
     }
 
-    fn forget_student(&mut self, student: StudentId) {
-        let Some(entry) = self.students.remove(&student) else { return };
+    /// Leaves a student's waiting messages to the database; answers the first of them.
+    fn forget_student(&mut self, student: StudentId) -> Option<u64> {
+        let entry = self.students.remove(&student)?;
         for message in entry.waiting.values() {
             self.messages -= 1;
             self.size_bytes -= message.size_bytes();
         }
+        entry.waiting.first_key_value().map(|(sequence, _)| *sequence)
     }
 
     /// When something is due next, Unix ms; `None` where only an event from outside moves it.

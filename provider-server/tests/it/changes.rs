@@ -11,13 +11,13 @@ use provider_server::{
     },
 };
 use rollcall_proto::{
-    id::{DistrictId, KeyId},
+    id::{DistrictId, KeyId, SchoolId},
     webhook::event::{EventType, RawEnvelope, StudentData},
 };
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
-use crate::support::{START_MS, TestStore, on_postgres, origin, put, request};
+use crate::support::{START_MS, TestStore, insert_school, on_postgres, origin, put, request};
 
 fn deliveries(committed: Vec<Committed>) -> Vec<(u64, EventType, RawEnvelope)> {
     let new = committed.into_iter().filter_map(|c| match c {
@@ -121,18 +121,22 @@ async fn changes_keep_their_order_over_many_batches() {
 #[tokio::test]
 async fn a_call_is_kept_in_the_audit_chain_of_its_own_district() {
     let test = TestStore::new().await;
-    let (one, _) = test.district(&[]).await;
-    let other = DistrictId::new(START_MS, test.entropy.bytes());
+    let (one, _) = test.district(&["a"]).await;
+    let (other, school) = (DistrictId::new(START_MS, test.entropy.bytes()), SchoolId::new(START_MS, [7; 10]));
     // Students of the same sourcedId, in one batch.
-    let calls = [one, other].into_iter().map(|district| (origin(), vec![put(district, "S-1", "Ada", &[])])).collect();
+    let calls =
+        [one, other].into_iter().map(|district| (origin(), vec![put(district, "S-1", "Ada", &["a"])])).collect();
     let act = test.store.act(move |tx| {
         Box::pin(async move {
             let sql = "INSERT INTO districts (district_id, sourced_id, name, created_ms) VALUES ($1, $2, $3, $4)";
             tx.conn.execute(sql, vec![other.into(), "d-2".into(), "Other".into(), tx.now_ms.into()]).await?;
+            insert_school(tx, other, school, "a".into()).await?;
             changes::apply(tx, calls).await
         })
     });
-    act.await.expect("stored");
+    for outcome in act.await.expect("stored").into_iter().flatten() {
+        outcome.expect("accepted");
+    }
     let mut expected = [one.to_string(), other.to_string()];
     expected.sort();
     assert_eq!(test.texts("SELECT chain FROM audit WHERE act = 'student.put' ORDER BY chain").await, expected);

@@ -193,7 +193,7 @@ impl TestStore {
     }
 }
 
-async fn insert_school(
+pub async fn insert_school(
     tx: &mut Tx<'_>,
     district: DistrictId,
     school: SchoolId,

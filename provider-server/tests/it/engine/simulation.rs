@@ -92,7 +92,7 @@ struct School {
     mood: Mood,
 }
 
-#[derive(Clone, Copy, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 enum Mood {
     Fine,
     Refusing,
@@ -608,7 +608,11 @@ impl World {
                     state::PARKED => is_poisoned(*sequence, row.student) && school.health == Health::Down,
                     _ => false,
                 };
-                assert!(legal, "seed {seed}: {sequence} ends as {} ({}), tries {}", row.state, row.reason, row.tries);
+                assert!(
+                    legal,
+                    "seed {seed}: {sequence} ends as {} ({}), tries {}, at a school that is {:?} and {:?}",
+                    row.state, row.reason, row.tries, school.health, school.mood
+                );
             }
         }
     }

@@ -47,7 +47,7 @@ test("nothing is asked for before the press; then the secret is shown, copied, a
   const { host, user } = openWindow("show");
   expect(await screen.findByRole("heading", { name: `Signing secret of ${NAME}` })).toBeVisible();
   expect(asked(host)).toEqual([]);
-  expect(screen.getByRole("button", { name: "Cancel" })).toHaveFocus();
+  await waitFor(() => expect(screen.getByRole("button", { name: "Cancel" })).toHaveFocus());
   await expectAccessible();
   await user.dblClick(screen.getByRole("button", { name: "Show the secret" }));
   expect(await screen.findByText(SECRET)).toBeVisible();

@@ -128,6 +128,8 @@ pub const RULES: &[Rule] = &[
     scoped("LogService/ListMessages", READ, r#"{"school": "$school"}"#),
     scoped("LogService/ResendMessage", CHANGE, r#"{"message": "$message"}"#),
     scoped("LogService/Replay", CHANGE, r#"{"school": "$school", "dryRun": true}"#),
+    scoped("LogService/CancelReplay", CHANGE, r#"{"school": "$school"}"#),
+    scoped("LogService/ExportAttempts", READ, r#"{"school": "$school", "format": "csv"}"#),
     scoped("LogService/ListUndelivered", READ, r#"{"school": "$school"}"#),
     scoped("LogService/ListUndelivered", READ, r#"{"district": "$district"}"#),
     open("LogService/ListUndelivered", READ, "{}"),

@@ -37,7 +37,7 @@ test("a replay is counted exactly, looked at, queued and followed", async () => 
   );
   expect(await within(dialog).findByText("Exactly 2 messages are sent again.")).toBeVisible();
   expect(within(dialog).getByText(/^1 more is left out/)).toBeVisible();
-  expect(within(dialog).getByRole("button", { name: "Cancel" })).toHaveFocus();
+  await waitFor(() => expect(within(dialog).getByRole("button", { name: "Cancel" })).toHaveFocus());
   expect(await within(dialog).findByRole("list")).toBeVisible();
   await expectAccessible();
   expect(asked()).toEqual([{ school: ID, filter: "status:failed", since: undefined, dryRun: true }]);
