@@ -255,7 +255,7 @@ async fn what_waits_is_compared_with_a_day_ago() {
     log.test.clock.advance(23 * HOUR_MS + 2);
     round(&log).await;
     let now = overview(&log, 1).await;
-    let then = now.day_ago.clone().expect("kept");
+    let then = now.day_ago.expect("kept");
     assert_eq!((then.at, then.oldest_undelivered_at), (at(START_MS), at(START_MS)));
     assert_eq!((then.pending, then.parked, then.held), (2, 1, 0));
     assert_eq!((now.pending, now.parked, now.held), (1, 2, 0));
