@@ -132,13 +132,24 @@ pub fn shown(error: &(dyn std::error::Error + 'static)) -> Option<Pin> {
     PinMismatch::find(error).map(|mismatch| mismatch.shown)
 }
 
+/// Whether our own limit ended the call, of which a cancellation is made. A cancellation of another source is a
+/// connection that broke under the call.
+fn timed_out(status: &Status) -> bool {
+    let causes = std::iter::successors(std::error::Error::source(status), |cause| cause.source());
+    causes.into_iter().any(|cause| cause.is::<tonic::TimeoutExpired>())
+}
+
 impl From<Status> for ShellError {
     fn from(status: Status) -> Self {
         if let Some(mismatch) = mismatch(&status) {
             return Self::key_changed(mismatch);
         }
-        let lost = is_connection_loss(&status) && !matches!(status.code(), Code::DeadlineExceeded | Code::Cancelled);
-        let code = if lost { ErrorCode::Unavailable } else { code(status.code()) };
+        let late = status.code() == Code::DeadlineExceeded || timed_out(&status);
+        let code = match status.code() {
+            _ if late => ErrorCode::DeadlineExceeded,
+            _ if is_connection_loss(&status) => ErrorCode::Unavailable,
+            answered => code(answered),
+        };
         let violations = violations::decode(status.details());
         let violations = violations.into_iter().map(|at| Violation { field: at.field, message: at.description });
         let message = match code {
@@ -149,7 +160,7 @@ impl From<Status> for ShellError {
             ErrorCode::Unimplemented => "the server does not know this call: it is older or newer than this program, \
                                          update the older of the two"
                 .to_owned(),
-            ErrorCode::DeadlineExceeded if status.message().is_empty() || lost => {
+            ErrorCode::DeadlineExceeded if status.message().is_empty() || timed_out(&status) => {
                 "the server did not answer in time".to_owned()
             }
             _ if status.message().is_empty() => status.code().description().to_owned(),

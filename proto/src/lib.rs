@@ -1,5 +1,6 @@
 //! What provider, school and consoles must agree on, and nothing else: the gRPC schema, the webhook contract,
-//! the enrollment code, the roster digest, the cells of a CSV and the typed ids.
+//! the enrollment code, the roster digest, the files of OneRoster, the cells of
+//! a CSV and the typed ids.
 
 pub mod access;
 pub mod cell;
@@ -7,6 +8,7 @@ pub mod digest;
 pub mod enrollment;
 pub mod id;
 pub mod json;
+pub mod oneroster;
 pub mod pinned;
 pub mod violations;
 pub mod webhook;

@@ -5,6 +5,10 @@ use std::io::{self, Write};
 
 use rollcall_proto::{
     cell::{neutral, neutral_within},
+    oneroster::{
+        DEMOGRAPHIC_COLUMNS as DEMOGRAPHICS, FILES, ORG_COLUMNS as ORGS, ROLE_COLUMNS as ROLES,
+        USER_COLUMNS_1_2 as USERS,
+    },
     webhook::event::{EnrollmentObject, StudentObject},
 };
 use sha2::{Digest, Sha256};
@@ -34,82 +38,6 @@ const COLUMNS: [&str; 18] = [
     "birthDate",
     "version",
     "dateLastModified",
-];
-// The standard's columns, in its order.
-const USERS: [&str; 22] = [
-    "sourcedId",
-    "status",
-    "dateLastModified",
-    "enabledUser",
-    "username",
-    "userIds",
-    "givenName",
-    "familyName",
-    "middleName",
-    "identifier",
-    "email",
-    "sms",
-    "phone",
-    "agentSourcedIds",
-    "grades",
-    "password",
-    "userMasterIdentifier",
-    "preferredGivenName",
-    "preferredMiddleName",
-    "preferredFamilyName",
-    "primaryOrgSourcedId",
-    "pronouns",
-];
-const ROLES: [&str; 10] = [
-    "sourcedId",
-    "status",
-    "dateLastModified",
-    "userSourcedId",
-    "roleType",
-    "role",
-    "beginDate",
-    "endDate",
-    "orgSourcedId",
-    "userProfileSourcedId",
-];
-const ORGS: [&str; 7] = ["sourcedId", "status", "dateLastModified", "name", "type", "identifier", "parentSourcedId"];
-const DEMOGRAPHICS: [&str; 16] = [
-    "sourcedId",
-    "status",
-    "dateLastModified",
-    "birthDate",
-    "sex",
-    "americanIndianOrAlaskaNative",
-    "asian",
-    "blackOrAfricanAmerican",
-    "nativeHawaiianOrOtherPacificIslander",
-    "white",
-    "demographicRaceTwoOrMoreRaces",
-    "hispanicOrLatinoEthnicity",
-    "countryOfBirthCode",
-    "stateOfBirthAbbreviation",
-    "cityOfBirth",
-    "publicSchoolResidenceStatus",
-];
-/// Files of the standard that are not written.
-const ABSENT: [&str; 17] = [
-    "academicSessions",
-    "categories",
-    "classes",
-    "classResources",
-    "courseResources",
-    "courses",
-    "enrollments",
-    "lineItemLearningObjectiveIds",
-    "lineItems",
-    "lineItemScoreScales",
-    "resources",
-    "resultLearningObjectiveIds",
-    "results",
-    "resultScoreScales",
-    "scoreScales",
-    "userProfiles",
-    "userResources",
 ];
 
 /// Characters of a value.
@@ -195,7 +123,7 @@ fn one_roster<W: Write>(
 ) -> io::Result<W> {
     let mut zip = ZipWriter::new_stream(out);
     let (mut roles, mut birth_dates) = (Vec::new(), Vec::new());
-    file(&mut zip, "users.csv", &USERS, |csv| {
+    file(&mut zip, "users.csv", USERS, |csv| {
         for student in students {
             let student = object(&student?)?;
             csv.write_record(user_row(&student))?;
@@ -205,9 +133,9 @@ fn one_roster<W: Write>(
         }
         Ok(())
     })?;
-    file(&mut zip, "roles.csv", &ROLES, |csv| Ok(roles.iter().try_for_each(|role| csv.write_record(role))?))?;
+    file(&mut zip, "roles.csv", ROLES, |csv| Ok(roles.iter().try_for_each(|role| csv.write_record(role))?))?;
     if !birth_dates.is_empty() {
-        file(&mut zip, "demographics.csv", &DEMOGRAPHICS, |csv| {
+        file(&mut zip, "demographics.csv", DEMOGRAPHICS, |csv| {
             for (sourced_id, date) in &birth_dates {
                 let mut row = [""; DEMOGRAPHICS.len()];
                 (row[0], row[3]) = (sourced_id, date);
@@ -217,7 +145,7 @@ fn one_roster<W: Write>(
         })?;
     }
     let name = if school.name.is_empty() { &school.sourced_id } else { &school.name };
-    file(&mut zip, "orgs.csv", &ORGS, |csv| {
+    file(&mut zip, "orgs.csv", ORGS, |csv| {
         Ok(csv.write_record([
             school.sourced_id.as_str(),
             "",
@@ -231,13 +159,14 @@ fn one_roster<W: Write>(
     file(&mut zip, "manifest.csv", &["propertyName", "value"], |csv| {
         csv.write_record(["manifest.version", "1.0"])?;
         csv.write_record(["oneroster.version", "1.2"])?;
-        for stem in ABSENT {
-            csv.write_record([&format!("file.{stem}"), "absent"])?;
+        for stem in FILES {
+            let is_written = match stem {
+                "orgs" | "users" | "roles" => true,
+                "demographics" => !birth_dates.is_empty(),
+                _ => false,
+            };
+            csv.write_record([&*format!("file.{stem}"), if is_written { "bulk" } else { "absent" }])?;
         }
-        for stem in ["orgs", "users", "roles"] {
-            csv.write_record([&format!("file.{stem}"), "bulk"])?;
-        }
-        csv.write_record(["file.demographics", if birth_dates.is_empty() { "absent" } else { "bulk" }])?;
         Ok(csv.write_record(["source.systemName", "Rollcall"])?)
     })?;
     Ok(zip.finish()?.into_inner())

@@ -1,5 +1,7 @@
 //! The files' columns. Names, case and order are the standard's.
 
+pub use rollcall_proto::oneroster::{DEMOGRAPHIC_COLUMNS, FILES, ORG_COLUMNS, ROLE_COLUMNS, USER_COLUMNS_1_2};
+
 use super::{
     code::Code,
     report::{Problem, Severity},
@@ -14,51 +16,10 @@ pub const ROLES: &str = "roles.csv";
 pub const ENROLLMENTS: &str = "enrollments.csv";
 pub const DEMOGRAPHICS: &str = "demographics.csv";
 
-/// Every file of the standard, by its name in the manifest, 1.1 and 1.2 together.
-pub const FILES: [&str; 21] = [
-    "academicSessions",
-    "categories",
-    "classes",
-    "classResources",
-    "courseResources",
-    "courses",
-    "demographics",
-    "enrollments",
-    "lineItemLearningObjectiveIds",
-    "lineItems",
-    "lineItemScoreScales",
-    "orgs",
-    "resources",
-    "resultLearningObjectiveIds",
-    "results",
-    "resultScoreScales",
-    "roles",
-    "scoreScales",
-    "userProfiles",
-    "userResources",
-    "users",
-];
-
 /// The columns that every file starts with.
 pub const SOURCED_ID: usize = 0;
 pub const STATUS: usize = 1;
 pub const DATE_LAST_MODIFIED: usize = 2;
-
-pub const ORG_COLUMNS: &[&str] =
-    &["sourcedId", "status", "dateLastModified", "name", "type", "identifier", "parentSourcedId"];
-
-pub const ROLE_COLUMNS: &[&str] = &[
-    "sourcedId",
-    "status",
-    "dateLastModified",
-    "userSourcedId",
-    "roleType",
-    "role",
-    "beginDate",
-    "endDate",
-    "orgSourcedId",
-    "userProfileSourcedId",
-];
 
 pub const ENROLLMENT_COLUMNS: &[&str] = &[
     "sourcedId",
@@ -71,25 +32,6 @@ pub const ENROLLMENT_COLUMNS: &[&str] = &[
     "primary",
     "beginDate",
     "endDate",
-];
-
-pub const DEMOGRAPHIC_COLUMNS: &[&str] = &[
-    "sourcedId",
-    "status",
-    "dateLastModified",
-    "birthDate",
-    "sex",
-    "americanIndianOrAlaskaNative",
-    "asian",
-    "blackOrAfricanAmerican",
-    "nativeHawaiianOrOtherPacificIslander",
-    "white",
-    "demographicRaceTwoOrMoreRaces",
-    "hispanicOrLatinoEthnicity",
-    "countryOfBirthCode",
-    "stateOfBirthAbbreviation",
-    "cityOfBirth",
-    "publicSchoolResidenceStatus",
 ];
 
 pub const USER_COLUMNS_1_1: &[&str] = &[
@@ -111,32 +53,6 @@ pub const USER_COLUMNS_1_1: &[&str] = &[
     "agentSourcedIds",
     "grades",
     "password",
-];
-
-/// 1.2.1, and 1.2 as it is mostly written.
-pub const USER_COLUMNS_1_2: &[&str] = &[
-    "sourcedId",
-    "status",
-    "dateLastModified",
-    "enabledUser",
-    "username",
-    "userIds",
-    "givenName",
-    "familyName",
-    "middleName",
-    "identifier",
-    "email",
-    "sms",
-    "phone",
-    "agentSourcedIds",
-    "grades",
-    "password",
-    "userMasterIdentifier",
-    "preferredGivenName",
-    "preferredMiddleName",
-    "preferredFamilyName",
-    "primaryOrgSourcedId",
-    "pronouns",
 ];
 
 /// The text of 1.2 from 2022 has one column more.
