@@ -1,6 +1,6 @@
 //! The display, the bus and the keychain of one test.
 
-use std::{path::Path, process::Stdio};
+use std::{path::Path, process::Stdio, time::Duration};
 
 use anyhow::{Context, Result, bail};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
@@ -17,6 +17,9 @@ use crate::{
 const BUS: &str = "DBUS_SESSION_BUS_ADDRESS";
 /// The password of the test's keyring.
 const PASSWORD: &str = "test";
+
+/// Within this a dialog that took a file is gone.
+const TAKEN: Duration = Duration::from_secs(3);
 
 /// What the session has as a keychain.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -149,14 +152,30 @@ impl Stage {
         output(self.command("secret-tool").args(["clear", "service", service])).await.map(drop)
     }
 
-    /// Chooses a file in the system's dialog of this title.
+    /// Chooses a file in the system's dialog of this title. A dialog that was just drawn may not take every key yet: the
+    /// path is typed until the dialog has taken it and is gone.
     pub async fn choose_file(&self, title: &str, file: &Path) -> Result<()> {
-        let dialog = self.window(&["--name", title]).await?;
-        output(self.command("xdotool").args(["windowfocus", "--sync", &dialog])).await?;
-        // A slash opens the field for a path.
         let path = file.to_str().context("the path is a text")?;
-        output(self.command("xdotool").args(["type", "--delay", "20", path])).await?;
-        output(self.command("xdotool").args(["key", "Return"])).await.map(drop)
+        let dialog = self.window(&["--name", title]).await?;
+        until("the dialog takes the path", STEP * 2, async || {
+            if !self.shows(title).await? {
+                return Ok(Some(()));
+            }
+            output(self.command("xdotool").args(["windowfocus", "--sync", &dialog])).await?;
+            // In the field for a path this selects what is there; elsewhere the path's first slash opens the field.
+            output(self.command("xdotool").args(["key", "ctrl+a"])).await?;
+            output(self.command("xdotool").args(["type", "--delay", "20", path])).await?;
+            output(self.command("xdotool").args(["key", "Return"])).await?;
+            let gone = until("it is gone", TAKEN, async || Ok((!self.shows(title).await?).then_some(())));
+            Ok(gone.await.ok())
+        })
+        .await
+    }
+
+    /// Whether a window of this title is visible.
+    async fn shows(&self, title: &str) -> Result<bool> {
+        let search = self.command("xdotool").args(["search", "--onlyvisible", "--name", title]).output().await?;
+        Ok(search.status.success())
     }
 
     /// A visible window, once it is there.
