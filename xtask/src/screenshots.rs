@@ -8,7 +8,7 @@ use std::{
 
 use anyhow::{Context, Result};
 use clap::Args;
-use desktop_e2e::{Keyring, Stage};
+use desktop_e2e::{Keyring, STEP, Stage, until};
 use serde_json::json;
 
 use crate::{
@@ -71,6 +71,9 @@ async fn take(consoles: &Consoles, scene: &Scene, gtk: &str, file: &dyn Fn(&str)
 
     let folder = school.receiver.data_dir.to_string_lossy();
     let desk = stage.open(&consoles.school, &["--data-dir", &folder]).await?;
+    desk.until_shown().await?;
+    // Each link of the chain is read by itself.
+    until("the chain is read", STEP, async || Ok((!desk.text().await?.contains("One moment")).then_some(()))).await?;
     picture(&desk, &file("school-desk")).await?;
     desk.kill().await
 }
