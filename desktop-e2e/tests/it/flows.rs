@@ -15,7 +15,7 @@ use crate::{
 
 pub const SCHOOL: &str = "Hill School";
 /// For what waits for a server's own pace.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Sign in, register, enroll, a student arrives; the desk is started again and receives without asking. No secret and no
 /// token was ever in a page.

@@ -2,6 +2,7 @@
 
 mod accessible;
 mod bridge;
+mod faults;
 mod flows;
 mod staff;
 mod states;

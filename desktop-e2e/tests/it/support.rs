@@ -1,6 +1,10 @@
 //! A provider in this process, and where the consoles were built.
 
-use std::{net::TcpListener, path::PathBuf, sync::Arc};
+use std::{
+    net::{SocketAddr, TcpListener},
+    path::PathBuf,
+    sync::Arc,
+};
 
 use anyhow::{Context, Result};
 use desktop_e2e::{App, STEP, Stage, until};
@@ -27,9 +31,14 @@ pub fn free_port() -> Result<u16> {
 
 /// The real provider on free ports, allowed to reach this machine.
 pub async fn provider(stage: &Stage) -> Result<Running> {
-    let data_dir = stage.folder().join("provider");
+    provider_at(stage, "provider", ([127, 0, 0, 1], 0).into()).await
+}
+
+/// The same with its data in this folder, at this address.
+pub async fn provider_at(stage: &Stage, folder: &str, listen: SocketAddr) -> Result<Running> {
+    let data_dir = stage.folder().join(folder);
     let config = Config {
-        listen: ([127, 0, 0, 1], 0).into(),
+        listen,
         ops_listen: ([127, 0, 0, 1], 0).into(),
         public_address: None,
         database: data_dir.join("rollcall.db").into(),
