@@ -53,6 +53,8 @@ pub async fn measure(bed: &Bed<'_>, report: &mut Report) -> Result<()> {
     live(bed, &stage, &console, report).await?;
 
     bed.progress.step("consoles: idle, with the live tail open");
+    // The probe's own frames would be what is measured.
+    console.script("window.__probe.stopped = true", vec![]).await?;
     let group = console.group().context("the console runs")?;
     let before = group_cpu_us(group)?;
     sleep(IDLE).await;
@@ -100,7 +102,7 @@ const PROBE: &str = r"
     const frame = (now) => {
         probe.frames.push(now - probe.last);
         probe.last = now;
-        requestAnimationFrame(frame);
+        if (!probe.stopped) requestAnimationFrame(frame);
     };
     requestAnimationFrame(frame);";
 
