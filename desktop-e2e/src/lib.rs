@@ -2,17 +2,21 @@
 //! to look at the windows and press their buttons.
 
 mod app;
+mod bus_wire;
 mod notifications;
 mod page;
 mod process;
 mod session;
 mod stage;
+mod tray;
 
 pub use app::App;
+pub use bus_wire::BusWire;
 pub use notifications::{Notification, Notifications};
 pub use process::{Group, until};
 pub use session::has_display;
 pub use stage::{Keyring, Stage};
+pub use tray::Tray;
 
 use std::time::Duration;
 

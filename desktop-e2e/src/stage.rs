@@ -6,9 +6,10 @@ use anyhow::{Context, Result, bail};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use tempfile::TempDir;
 use tokio::{io::AsyncWriteExt, process::Command, time::timeout};
+use x11rb::protocol::xproto::{ClientMessageEvent, ConnectionExt as _, EventMask};
 
 use crate::{
-    App, Notifications, STEP,
+    App, BusWire, Notifications, STEP, Tray,
     process::{Group, output, until},
     session::{base, bus_without_services, folders, our_display, virtual_display},
 };
@@ -188,10 +189,47 @@ impl Stage {
         .await
     }
 
+    /// Asks the visible window of this title to close, as its frame's button does (ICCCM 4.2.8.1).
+    pub async fn close_window(&self, title: &str) -> Result<()> {
+        let window = self.window(&["--name", title]).await?.parse()?;
+        let display = self.variable("DISPLAY")?.to_owned();
+        tokio::task::spawn_blocking(move || -> Result<()> {
+            let (connection, _) = x11rb::connect(Some(&display))?;
+            let protocols = connection.intern_atom(false, b"WM_PROTOCOLS")?.reply()?.atom;
+            let delete = connection.intern_atom(false, b"WM_DELETE_WINDOW")?.reply()?.atom;
+            let event = ClientMessageEvent::new(32, window, protocols, [delete, x11rb::CURRENT_TIME, 0, 0, 0]);
+            connection.send_event(false, window, EventMask::NO_EVENT, event)?.check()?;
+            Ok(())
+        })
+        .await?
+    }
+
+    /// Waits until a window of this title can be seen, or none any more.
+    pub async fn until_visible(&self, title: &str, visible: bool) -> Result<()> {
+        let what = format!("“{title}” is {}", if visible { "seen" } else { "hidden" });
+        until(&what, STEP, async || Ok((self.shows(title).await? == visible).then_some(()))).await
+    }
+
     /// Takes the notifications of this session from now on.
     pub async fn notifications(&self) -> Result<Notifications> {
-        let bus = self.environment.iter().find(|(name, _)| name == BUS).context("a stage has a bus")?;
-        Notifications::serve(&bus.1).await
+        Notifications::serve(self.variable(BUS)?).await
+    }
+
+    /// Gives the session a tray, which it has none of otherwise.
+    pub async fn tray(&self) -> Result<Tray> {
+        Tray::serve(self.variable(BUS)?).await
+    }
+
+    /// Lets programs reach the bus, from now on, over a wire that can damage what the keychain answers.
+    pub fn over_wire(self) -> Result<(Self, BusWire)> {
+        let wire = BusWire::to(self.variable(BUS)?, self.folder())?;
+        let address = wire.address.clone();
+        Ok((self.with(BUS, &address), wire))
+    }
+
+    fn variable(&self, name: &str) -> Result<&str> {
+        let found = self.environment.iter().find(|(known, _)| known == name);
+        found.map(|(_, value)| value.as_str()).with_context(|| format!("a stage has {name}"))
     }
 
     /// Locks the keyring; from then on a prompt asks for the password, which nobody gives.

@@ -75,9 +75,13 @@ impl Keychain {
         let value = Zeroizing::new(value.to_vec());
         worker::run(self.timeout, move |store| {
             let text = Zeroizing::new(STANDARD.encode(value.as_slice()));
-            store.entry(&service, &account)?.set_password(&text).map_err(store::reason)?;
-            let kept = read(store, &service, &account)?;
-            if *kept == *value { Ok(()) } else { Err(KeychainError::ReadBackDiffers) }
+            let entry = store.entry(&service, &account)?;
+            entry.set_password(&text).map_err(store::reason)?;
+            match entry.get_secret().map(Zeroizing::new) {
+                Ok(kept) if *kept == *text.as_bytes() => Ok(()),
+                Ok(_) => Err(KeychainError::ReadBackDiffers),
+                Err(error) => Err(store::reason(error)),
+            }
         })
     }
 

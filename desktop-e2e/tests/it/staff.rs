@@ -10,8 +10,13 @@ use crate::support::{PASSWORD, free_port, program};
 
 /// Connects to a new server, compares its key, becomes its owner and creates the first district.
 pub async fn become_owner(console: &App, provider: &Running) -> Result<()> {
+    become_owner_at(console, provider, &provider.ready.grpc.to_string()).await
+}
+
+/// The same where the server is reached at this address.
+pub async fn become_owner_at(console: &App, provider: &Running, address: &str) -> Result<()> {
     let code = std::fs::read_to_string(provider.ready.owner_code_file.as_ref().context("unclaimed")?)?;
-    console.fill("Server address", &provider.ready.grpc.to_string()).await?;
+    console.fill("Server address", address).await?;
     console.until_said(&provider.ready.pin[..8]).await?;
     console.press("button", "The fingerprint is right, continue").await?;
     console.fill("Owner code", code.trim()).await?;

@@ -10,7 +10,11 @@ use school_server::{
 };
 use serde_json::json;
 
-use crate::support::{claim, program, provider, receiving, registered, stop, until_at};
+use crate::{
+    flows::{SCHOOL, end},
+    staff::{become_owner, desk, register, webhook},
+    support::{claim, program, provider, receiving, registered, stop, until_at},
+};
 
 /// A secret that somebody deleted from the keychain is told as such, and a new code mends it.
 #[tokio::test(flavor = "multi_thread")]
@@ -118,4 +122,39 @@ async fn a_file_is_chosen_in_the_systems_dialog() -> Result<()> {
     assert_eq!((&chosen["name"], &chosen["sizeBytes"]), (&json!("roster.zip"), &json!(2)));
     assert!(!chosen.to_string().contains(stage.folder().to_str().context("a text")?), "{chosen}");
     console.kill().await
+}
+
+/// A keychain that gives back something else than was written: nothing is kept, the code stays good, and is used once
+/// the keychain is mended.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_keychain_that_alters_what_it_keeps_burns_no_code() -> Result<()> {
+    let (stage, wire) = Stage::set(Keyring::Unlocked).await?.over_wire()?;
+    let provider = provider(&stage).await?;
+    let console = stage.open(&program("desktop-provider")?, &[]).await?;
+    become_owner(&console, &provider).await?;
+    let (port, url) = webhook()?;
+    let desk = desk(&stage, port).await?;
+    let code = register(&console, SCHOOL, "school-1", &url).await?;
+    const DIFFERS: &str = "The keychain gave back something else than was written";
+
+    // Already when it is tried out, and once more at the secret itself.
+    wire.damages(true);
+    desk.fill("Enrollment code or link", &code).await?;
+    desk.press("button", "Continue").await?;
+    desk.until_said(DIFFERS).await?;
+    wire.damages(false);
+    desk.press("button", "Try again").await?;
+    desk.until_said("Is this your school?").await?;
+    wire.damages(true);
+    desk.press("button", "Enroll this school").await?;
+    desk.until_said(DIFFERS).await?;
+    desk.until_said("the code was not used up").await?;
+    console.until_said("Waiting for the school").await?;
+
+    wire.damages(false);
+    desk.press("button", "Try again").await?;
+    desk.press("button", "Enroll this school").await?;
+    desk.until_said("Secret stored in GNOME Keyring").await?;
+    console.until_said("Redeemed on").await?;
+    end(desk, console, provider).await
 }

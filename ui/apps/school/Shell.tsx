@@ -16,6 +16,8 @@ function placeOf(link: string): { to: string; search: object } | null {
   if (code) return { to: "/enroll", search: { code } };
   const place = /^rollcall-school:\/\/([a-z]+)\/?$/.exec(link)?.[1];
   if (place === "enroll") return { to: "/enroll", search: {} };
+  // From the tray: the check is one press away.
+  if (link === "rollcall-school://status?check=1") return { to: "/", search: { check: 1 } };
   if (!place || !PLACES.has(place)) return null;
   return { to: place === "status" ? "/" : `/${place}`, search: {} };
 }

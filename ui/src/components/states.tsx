@@ -84,18 +84,19 @@ export function CopyDetails({ error }: { error: ShellFailure }) {
   return <Button onClick={copy}>{copied ? t("act.copied") : t("act.copyDetails")}</Button>;
 }
 
-/** Above data that could not be read again: how old it is. */
+/** Above data that could not be read again: how old it is, and why where the connection is not what is tried again. */
 export function StaleBanner({ since, error }: { since: number; error?: ShellFailure | null }) {
   const { zone } = usePreferences();
   const { t } = useTranslation();
   const time = formatTime(new Date(since), zone).slice(11);
+  const reconnects = !error || error.code === "unavailable";
   return (
     <Alert
       banner
       type="warning"
       role="status"
-      title={t("state.stale", { time })}
-      description={error && error.code !== "unavailable" ? error.message : undefined}
+      title={t(reconnects ? "state.stale" : "state.staleOnly", { time })}
+      description={reconnects ? undefined : error.message}
     />
   );
 }

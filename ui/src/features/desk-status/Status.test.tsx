@@ -113,6 +113,15 @@ test("run check asks for a real message and shows it arriving", async () => {
   await expectAccessible();
 });
 
+test("whoever comes for a check finds its button, and nothing is asked for before it is pressed", async () => {
+  const { host } = openSchool("/roster");
+  await screen.findByRole("heading", { name: "Roster" });
+  host.openPlace("rollcall-school://status?check=1");
+  const run = await screen.findByRole("button", { name: "Run check" });
+  await waitFor(() => expect(run).toHaveFocus());
+  expect(host.made).not.toContainEqual(expect.objectContaining({ method: "SchoolLinkService/RequestTestEvent" }));
+});
+
 test("a check that the provider could not deliver says why", async () => {
   const detail = "Nothing listens at the address: connection refused.";
   const { user } = openSchool("/", {

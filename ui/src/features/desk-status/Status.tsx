@@ -1,5 +1,6 @@
-import { Link, Navigate } from "@tanstack/react-router";
+import { Link, Navigate, useNavigate, useSearch } from "@tanstack/react-router";
 import { Alert, Button } from "antd";
+import { useEffect, useRef } from "react";
 import { useTranslation } from "react-i18next";
 import { useConnection, useReceiver, useReceiverStatus } from "@/api/desk";
 import { useCall } from "@/api/hooks";
@@ -18,6 +19,19 @@ import { SyncBadge } from "./SyncBadge";
 import { useCheck } from "./useCheck";
 import { useRestart } from "./useRestart";
 
+/** Whoever came to this place for a check finds the focus on its button, each time. */
+function useFocusForCheck(enrolled: boolean) {
+  const button = useRef<HTMLButtonElement>(null);
+  const navigate = useNavigate();
+  const { check } = useSearch({ strict: false }) as { check?: number };
+  useEffect(() => {
+    if (!check || !enrolled) return;
+    button.current?.focus();
+    void navigate({ to: "/", search: {}, replace: true } as never);
+  }, [check, enrolled, navigate]);
+  return button;
+}
+
 /** The desk's home: whether messages arrive, and what to do where they do not. */
 export default function Status() {
   const { t } = useTranslation("deskStatus");
@@ -30,6 +44,7 @@ export default function Status() {
   const newest = useCall("ReceiverService/ListEvents", { pageSize: 1 }, { enabled: enrolled, refetchInterval: 5_000 });
   const restart = useRestart();
   const { check, busy, run } = useCheck();
+  const runs = useFocusForCheck(enrolled);
 
   const held = status.data;
   // The first start, or an enrollment that was reset: there is nothing to show before a code.
@@ -50,7 +65,7 @@ export default function Status() {
       extra={held?.schoolName && <span className="text-section text-text-2">{held.schoolName}</span>}
       actions={
         enrolled && (
-          <Button type="primary" loading={busy} onClick={() => void run()}>
+          <Button ref={runs} type="primary" loading={busy} onClick={() => void run()}>
             {t("check.run")}
           </Button>
         )

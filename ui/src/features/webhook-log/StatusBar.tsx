@@ -10,9 +10,10 @@ export function StatusBar({ feed }: { feed: LogFeed }) {
   const count = useFeed(feed, ({ rows }) => rows.length);
   const more = useFeed(feed, (view) => view.more);
   const since = useFeed(feed, ({ tail, asOf }) => (tail.kind === "reconnecting" || tail.kind === "off" ? asOf : 0));
+  const error = useFeed(feed, ({ tail }) => (tail.kind === "off" ? tail.error : null));
   return (
     <>
-      <div>{since > 0 && <StaleBanner since={since} />}</div>
+      <div>{since > 0 && <StaleBanner since={since} error={error} />}</div>
       <footer className="flex items-center gap-4 border-0 border-t border-solid border-hairline bg-surface px-3 text-label text-text-3">
         <LinkStatus target="provider" />
         <span className="tabular-nums">{t(more ? "rowsMore" : "rows", { count })}</span>
