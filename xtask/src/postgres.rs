@@ -44,6 +44,17 @@ pub struct Postgres {
 impl Postgres {
     /// Makes an empty one and starts it. Installs it where it is missing.
     pub async fn start() -> Result<Self> {
+        // In memory, where the machine can: what is tested is not the disk. The server itself syncs as it must.
+        let memory = Path::new("/dev/shm");
+        Self::start_in(if memory.is_dir() { memory.to_owned() } else { std::env::temp_dir() }).await
+    }
+
+    /// The same with its data on the disk, where the embedded database has it too.
+    pub async fn start_on_disk() -> Result<Self> {
+        Self::start_in(std::env::temp_dir()).await
+    }
+
+    async fn start_in(place: PathBuf) -> Result<Self> {
         let programs = match find_programs() {
             Some(programs) => programs,
             None => {
@@ -51,9 +62,6 @@ impl Postgres {
                 find_programs().with_context(|| format!("{PACKAGE} was installed, but its initdb is not there"))?
             }
         };
-        // In memory, where the machine can: what is tested is not the disk. The server itself syncs as it must.
-        let memory = Path::new("/dev/shm");
-        let place = if memory.is_dir() { memory.to_owned() } else { std::env::temp_dir() };
         let folder = tempfile::Builder::new().prefix("rollcall-pg-").tempdir_in(place)?;
         let owner = Owner::of_server()?;
         owner.give(folder.path())?;

@@ -34,8 +34,8 @@ impl Provider {
         Self::start_on(None, binaries, folder).await
     }
 
-    /// The same on this PostgreSQL, with a key of its own; on the embedded database where none is given.
-    pub async fn start_on(database: Option<&str>, binaries: &Binaries, folder: &Path) -> Result<Self> {
+    /// The same on this PostgreSQL; on the embedded database where none is given.
+    pub async fn start_on(database: Option<&Database>, binaries: &Binaries, folder: &Path) -> Result<Self> {
         let data_dir = folder.join("provider");
         let arguments = |listen: &str| {
             let mut arguments: Vec<std::ffi::OsString> = vec!["serve".into(), "--data-dir".into(), (&data_dir).into()];
@@ -48,7 +48,7 @@ impl Provider {
         let mut launch = Launch {
             program: binaries.provider.clone(),
             arguments: arguments("127.0.0.1:0"),
-            environment: database.map(on_postgres).unwrap_or_default(),
+            environment: database.map(Database::environment).unwrap_or_default(),
             ready: folder.join("provider.ready.json"),
             log: folder.join("provider.log"),
         };
@@ -61,7 +61,8 @@ impl Provider {
             program: binaries.provider.clone(),
             server,
             pin: text(&ready, "pin")?.parse()?,
-            owner_code_file: text(&ready, "owner_code_file")?.into(),
+            // None where the database has its owner already.
+            owner_code_file: ready["owner_code_file"].as_str().unwrap_or_default().into(),
             token_file: folder.join("token"),
             data_dir,
         })
@@ -152,10 +153,22 @@ impl Provider {
     }
 }
 
-fn on_postgres(url: &str) -> Vec<(std::ffi::OsString, std::ffi::OsString)> {
-    // Letters and digits that are the base64 of 32 bytes.
-    let key = format!("{}A=", random_text(42));
-    vec![("DATABASE_URL".into(), url.into()), ("WEBHOOK_ENCRYPTION_KEY".into(), key.into())]
+/// A PostgreSQL for providers, and the key of what they seal in it: all of them have the same.
+pub struct Database {
+    url: String,
+    key: String,
+}
+
+impl Database {
+    /// At this address, with a new key: for one that is empty.
+    pub fn at(url: impl Into<String>) -> Self {
+        // Letters and digits that are the base64 of 32 bytes.
+        Self { url: url.into(), key: format!("{}A=", random_text(42)) }
+    }
+
+    fn environment(&self) -> Vec<(std::ffi::OsString, std::ffi::OsString)> {
+        vec![("DATABASE_URL".into(), (&self.url).into()), ("WEBHOOK_ENCRYPTION_KEY".into(), (&self.key).into())]
+    }
 }
 
 /// A text of a ready file.

@@ -12,7 +12,6 @@ use super::{
     limits::{self, Message},
     sink::Sink,
     stage::{CONNECTIONS, Stage},
-    usage,
 };
 
 /// About what a student.created event has.
@@ -23,7 +22,8 @@ const TARGET_CPU_US: f64 = 90.0;
 pub async fn measure(bed: &Bed<'_>, report: &mut Report) -> Result<()> {
     let limit_per_s = limit(bed).await?;
     for (schools, key) in [(1, "end_to_end"), (100, "end_to_end_100_schools")] {
-        let (per_s, cpu_us) = flow(bed, schools).await?;
+        let stage = Stage::set(bed, &format!("end-to-end-{schools}"), schools, false).await?;
+        let (per_s, cpu_us) = flow(bed, stage).await?;
         let row = format!("1 end to end, {schools} school{}", if schools == 1 { "" } else { "s" });
         report.throughput(&row, key, &Throughput { per_s, limit_per_s, cpu_us, target_ratio: TARGET_RATIO });
         if schools == 1 {
@@ -42,7 +42,7 @@ pub async fn measure(bed: &Bed<'_>, report: &mut Report) -> Result<()> {
 }
 
 /// Signed POSTs without persistence, with the client and the sink that the flow has, too.
-async fn limit(bed: &Bed<'_>) -> Result<f64> {
+pub async fn limit(bed: &Bed<'_>) -> Result<f64> {
     bed.progress.step("limit: signed POSTs to the sink, nothing stored");
     let sink = Sink::start(false).await?;
     let secret = SigningSecret::from_bytes(&[7; 32])?;
@@ -51,20 +51,20 @@ async fn limit(bed: &Bed<'_>) -> Result<f64> {
     limits::signed_posts(&sink.url(), &secret, CONNECTIONS.into(), bed.amount(200_000), make).await
 }
 
-async fn flow(bed: &Bed<'_>, schools: u32) -> Result<(f64, f64)> {
+/// Deliveries per second, and the providers' processor time of each.
+pub async fn flow(bed: &Bed<'_>, stage: Stage) -> Result<(f64, f64)> {
     let total = bed.amount(100_000);
-    bed.progress.step(format!("end to end: {total} new students at {schools} schools"));
-    let stage = Stage::set(bed, &format!("end-to-end-{schools}"), schools, false).await?;
+    bed.progress.step(format!("end to end: {total} new students at {} schools", stage.schools.len()));
     // Connections, statements and buffers are made before the clock starts.
     let warm_up = total / 20;
     stage.stream("warm", warm_up).await?;
     stage.until_recorded(warm_up).await?;
-    let (cpu, begun) = (usage::cpu_us(stage.pid)?, Instant::now());
+    let (cpu, begun) = (stage.cpu_us().await?, Instant::now());
     stage.stream("run", total).await?;
     stage.sink.until(warm_up + total).await?;
     stage.until_recorded(warm_up + total).await?;
     let per_s = total as f64 / begun.elapsed().as_secs_f64();
-    let cpu_us = (usage::cpu_us(stage.pid)? - cpu) as f64 / total as f64;
+    let cpu_us = (stage.cpu_us().await? - cpu) as f64 / total as f64;
     stage.check_delivered(warm_up + total).await?;
     stage.clear(bed.folder).await?;
     Ok((per_s, cpu_us))

@@ -1,10 +1,12 @@
 //! `cargo xtask bench`: rows of docs/performance.md, each beside its limit measured in the same run on the same machine.
 //! What counts is the ratio.
 
+mod cluster;
 mod consoles;
 mod end_to_end;
 mod figures;
 mod growth;
+mod import;
 mod ingest;
 mod latency;
 mod limits;
@@ -16,7 +18,7 @@ pub mod sink;
 mod stage;
 mod usage;
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{ops::RangeInclusive, path::PathBuf, process::ExitCode};
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
@@ -30,8 +32,8 @@ use crate::{
 
 use self::figures::Report;
 
-/// Rows that are measured so far; the others come with PostgreSQL and imports.
-const ROWS: [u32; 12] = [1, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 14];
+/// The rows of docs/performance.md.
+const ROWS: RangeInclusive<u32> = 1..=14;
 
 #[derive(Args)]
 pub struct Bench {
@@ -65,7 +67,7 @@ impl Bench {
     /// The task.
     pub async fn run(self) -> Result<ExitCode> {
         if let Some(row) = self.rows.iter().find(|row| !ROWS.contains(row)) {
-            bail!("row {row} is not measured by this version; it knows {ROWS:?}");
+            bail!("there is no row {row}: they are {} to {}", ROWS.start(), ROWS.end());
         }
         setup::ensure(&[setup::C_COMPILER])?;
         if cfg!(debug_assertions) {
@@ -99,6 +101,9 @@ impl Bench {
         if wanted(1) || wanted(3) {
             end_to_end::measure(&bed, &mut report).await?;
         }
+        if wanted(2) {
+            cluster::measure(&bed, &mut report).await?;
+        }
         if wanted(4) {
             ingest::measure(&bed, &mut report).await?;
         }
@@ -119,6 +124,9 @@ impl Bench {
         }
         if wanted(12) {
             receive::measure(&bed, &mut report).await?;
+        }
+        if wanted(13) {
+            import::measure(&bed, &mut report).await?;
         }
         // Only where it is asked for: it compiles the consoles and needs a web view.
         if self.rows.contains(&14) {

@@ -7,11 +7,11 @@ use rollcall_proto::provider::v1 as pb;
 use tokio::time::{Instant, sleep};
 use tokio_stream::Stream;
 
-use super::{Bed, sink::Sink};
+use super::{Bed, sink::Sink, usage};
 use crate::{
     admin::{Admin, patient},
     demo::{DISTRICT, claim},
-    provider::Provider,
+    provider::{Database, Provider},
 };
 
 /// Requests under way at once to one school, and connections of the raw limit.
@@ -24,6 +24,8 @@ const SYNC: Duration = Duration::from_secs(1);
 
 pub struct Stage {
     pub provider: Provider,
+    /// Other nodes on the same database, each with staff's connection to it.
+    others: Vec<(Provider, Admin)>,
     pub admin: Admin,
     pub sink: Sink,
     pub schools: Vec<pb::School>,
@@ -35,23 +37,45 @@ impl Stage {
     /// Starts a provider with its data in a folder of its own, and connects so many schools to one sink.
     pub async fn set(bed: &Bed<'_>, name: &str, schools: u32, timed: bool) -> Result<Self> {
         let sink = Sink::start(timed).await?;
-        Self::set_for(bed, name, schools, sink, None).await
+        Self::set_for(bed, name, schools, sink, None, None).await
+    }
+
+    /// The same on a PostgreSQL, with so many nodes in all.
+    pub async fn set_on(bed: &Bed<'_>, name: &str, schools: u32, database: &Database, nodes: u32) -> Result<Self> {
+        let mut stage = Self::set_for(bed, name, schools, Sink::start(false).await?, None, Some(database)).await?;
+        for number in 1..nodes {
+            let folder = bed.folder.join(name).join(format!("node-{number}"));
+            std::fs::create_dir(&folder)?;
+            let node = Provider::start_on(Some(database), bed.binaries, &folder).await?;
+            std::fs::copy(&stage.provider.token_file, &node.token_file)?;
+            let admin = Admin::new(&node)?;
+            stage.others.push((node, admin));
+        }
+        Ok(stage)
     }
 
     /// The same with arrivals timed, where the first so many schools have a receiver that never answers.
     pub async fn set_beside(bed: &Bed<'_>, name: &str, schools: u32, hanging: u32) -> Result<Self> {
         let hung = Sink::start(false).await?;
         hung.hold(true);
-        Self::set_for(bed, name, schools, Sink::start(true).await?, Some((hanging, hung))).await
+        Self::set_for(bed, name, schools, Sink::start(true).await?, Some((hanging, hung)), None).await
     }
 
-    async fn set_for(bed: &Bed<'_>, name: &str, schools: u32, sink: Sink, hung: Option<(u32, Sink)>) -> Result<Self> {
+    async fn set_for(
+        bed: &Bed<'_>,
+        name: &str,
+        schools: u32,
+        sink: Sink,
+        hung: Option<(u32, Sink)>,
+        database: Option<&Database>,
+    ) -> Result<Self> {
         let folder = bed.folder.join(name);
         std::fs::create_dir(&folder)?;
-        let provider = Provider::start(bed.binaries, &folder).await?;
+        let provider = Provider::start_on(database, bed.binaries, &folder).await?;
         let admin = claim(&provider, &folder).await?;
         let pid = provider.pid().await?;
-        let mut stage = Self { pid, provider, admin, sink, schools: Vec::new(), run: name.to_owned() };
+        let mut stage =
+            Self { pid, provider, others: Vec::new(), admin, sink, schools: Vec::new(), run: name.to_owned() };
         for number in 0..schools {
             let sink = hung.as_ref().filter(|(hanging, _)| number < *hanging).map_or(&stage.sink, |(_, hung)| hung);
             let school = stage.connect(number, sink.url()).await?;
@@ -112,6 +136,15 @@ impl Stage {
         }
     }
 
+    /// Processor time of all nodes so far, in µs.
+    pub async fn cpu_us(&self) -> Result<u64> {
+        let mut sum = usage::cpu_us(self.pid)?;
+        for (node, _) in &self.others {
+            sum += usage::cpu_us(node.pid().await?)?;
+        }
+        Ok(sum)
+    }
+
     /// The change that makes the student with this number.
     pub fn change(&self, round: &str, number: u64) -> pb::Change {
         pb::Change {
@@ -122,10 +155,20 @@ impl Stage {
         }
     }
 
-    /// Streams `total` new students, made before they are sent; returns when every one is durable.
+    /// Streams `total` new students, made before they are sent, each node its share; returns when every one is durable.
     pub async fn stream(&self, round: &str, total: u64) -> Result<()> {
-        let changes: Vec<pb::Change> = (0..total).map(|number| self.change(round, number)).collect();
-        let acked = self.stream_changes(tokio_stream::iter(changes)).await?;
+        let admins: Vec<&Admin> =
+            std::iter::once(&self.admin).chain(self.others.iter().map(|(_, admin)| admin)).collect();
+        let mut shares = vec![Vec::new(); admins.len()];
+        for number in 0..total {
+            let share = &mut shares[(number * admins.len() as u64 / total) as usize];
+            let change = self.change(round, number);
+            // A stream's first change names the district.
+            let district = if share.is_empty() { DISTRICT.into() } else { String::new() };
+            share.push(pb::Change { district, ..change });
+        }
+        let streams = admins.into_iter().zip(shares).map(|(admin, share)| apply(admin, tokio_stream::iter(share)));
+        let acked: u64 = futures::future::try_join_all(streams).await?.into_iter().sum();
         if acked != total {
             bail!("{acked} of {total} changes were acknowledged");
         }
@@ -134,15 +177,7 @@ impl Stage {
 
     /// Streams changes until there are no more; answers how many were acknowledged, which must have been accepted.
     pub async fn stream_changes(&self, changes: impl Stream<Item = pb::Change> + Send + 'static) -> Result<u64> {
-        let mut acks = self.admin.students().apply(changes).await?.into_inner();
-        let mut acked = 0;
-        while let Some(ack) = acks.message().await? {
-            if ack.code != 0 {
-                bail!("change {} was refused: {}", ack.tag, ack.error);
-            }
-            acked += 1;
-        }
-        Ok(acked)
+        apply(&self.admin, changes).await
     }
 
     /// Waits until the log has so many attempts in all, which must be deliveries.
@@ -215,7 +250,23 @@ impl Stage {
 
     /// A clean stop; the data goes.
     pub async fn clear(self, folder: &Path) -> Result<()> {
+        for (node, _) in &self.others {
+            node.stop().await?;
+        }
         self.provider.stop().await?;
         Ok(std::fs::remove_dir_all(folder.join(&self.run))?)
     }
+}
+
+/// Streams changes until there are no more; answers how many were acknowledged, which must have been accepted.
+async fn apply(admin: &Admin, changes: impl Stream<Item = pb::Change> + Send + 'static) -> Result<u64> {
+    let mut acks = admin.students().apply(changes).await?.into_inner();
+    let mut acked = 0;
+    while let Some(ack) = acks.message().await? {
+        if ack.code != 0 {
+            bail!("change {} was refused: {}", ack.tag, ack.error);
+        }
+        acked += 1;
+    }
+    Ok(acked)
 }

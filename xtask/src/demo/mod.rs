@@ -24,12 +24,12 @@ use crate::{
     consoles::Consoles,
     process::{interrupted, random_text, write_private},
     progress::Progress,
-    provider::Provider,
+    provider::{Database, Provider},
     setup,
 };
 
 pub use self::{
-    roster::{RosterFile, import, summary},
+    roster::{RosterFile, generate, import, summary},
     schools::{DemoSchool, connect, enroll_all, issue_code},
     settle::until_delivered,
     workspace::Workspace,
@@ -196,7 +196,8 @@ impl Demo {
             roster::RosterFile::choose(self.roster.as_deref(), self.students, self.schools, self.seed, folder)?;
         progress.step(format!("data and logs in {}", folder.display()));
 
-        let provider = Arc::new(Provider::start_on(self.database_url.as_deref(), binaries, folder).await?);
+        let database = self.database_url.as_deref().map(Database::at);
+        let provider = Arc::new(Provider::start_on(database.as_ref(), binaries, folder).await?);
         progress.step(format!("provider at {} (pin {})", provider.server, provider.pin));
         let admin = claim(&provider, folder).await?;
         let mut killer = Killer::new(self.kill, self.kills, self.seed, provider.clone(), progress.clone());

@@ -34,7 +34,7 @@ use crate::{
     demo::{self, DISTRICT, DemoSchool, Workspace},
     postgres::Postgres,
     progress::Progress,
-    provider::Provider,
+    provider::{Database, Provider},
     setup,
 };
 
@@ -127,8 +127,8 @@ impl Soak {
         folder: &Path,
         progress: &Arc<Progress>,
     ) -> Result<Verdict> {
-        let url = postgres.map(|postgres| postgres.url());
-        let provider = Arc::new(Provider::start_on(url.as_deref(), binaries, folder).await?);
+        let database = postgres.map(|postgres| Database::at(postgres.url()));
+        let provider = Arc::new(Provider::start_on(database.as_ref(), binaries, folder).await?);
         let admin = demo::claim(&provider, folder).await?;
         import(&provider, &admin, seed, folder, progress).await?;
         let schools = Arc::new(demo::enroll_all(binaries, folder, &provider, &admin, progress).await?);
