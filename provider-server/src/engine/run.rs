@@ -105,7 +105,10 @@ impl Engine {
         loop {
             let now_ms = self.io.store.now_ms();
             if latest_ms - now_ms > CLOCK_DOUBT_MS {
-                tracing::warn!(by_s = (latest_ms - now_ms) / 1_000, "the clock was set back: what waits is due earlier by that");
+                tracing::warn!(
+                    by_s = (latest_ms - now_ms) / 1_000,
+                    "the clock was set back: what waits is due earlier by that"
+                );
                 let schools = machine.clock_set_back(latest_ms - now_ms);
                 tokio::spawn(self.io.clone().set_back(schools, now_ms, latest_ms - now_ms, stopping.clone()));
             }

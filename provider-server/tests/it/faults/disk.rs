@@ -34,6 +34,8 @@ async fn check_stops(test: &str, calls: &str, error: &str, path: Option<&str>, t
     owner.put_all("s0", 0..20).await;
     receiver.wait_for(20).await;
 
+    // Nothing else writes then: the fault is met by a change.
+    until("all is recorded", async || site.texts(STATES) == ["delivered 20"]).await;
     let path = path.map(|name| site.file(name));
     let injected = Injected::into(server.pid, calls, &format!("error={error}"), path.as_deref()).await;
     let refused = async {

@@ -21,7 +21,12 @@ const BEFORE: usize = 12;
 
 /// Puts students, one after the other, until the server is gone; answers those that were accepted, and the one that was
 /// not answered.
-async fn call(owner: Owner, next: &AtomicUsize, again: Option<usize>, done: &watch::Sender<usize>) -> (Vec<usize>, usize) {
+async fn call(
+    owner: Owner,
+    next: &AtomicUsize,
+    again: Option<usize>,
+    done: &watch::Sender<usize>,
+) -> (Vec<usize>, usize) {
     let mut accepted = Vec::new();
     let mut number = again.unwrap_or_else(|| next.fetch_add(1, Ordering::Relaxed));
     loop {
@@ -29,8 +34,9 @@ async fn call(owner: Owner, next: &AtomicUsize, again: Option<usize>, done: &wat
             Ok(_) => accepted.push(number),
             // Not accepted, or the answer was lost: asked again at the next start, with the same key.
             Err(status) => {
+                // The client calls it INTERNAL where its own connection ended under a call.
                 let is_gone = matches!(status.code(), Code::Unavailable | Code::Cancelled | Code::Unknown);
-                assert!(is_gone, "{status}");
+                assert!(is_gone || status.message().starts_with("h2 protocol error"), "{status}");
                 return (accepted, number);
             }
         }

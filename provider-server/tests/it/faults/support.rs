@@ -71,6 +71,21 @@ impl Site {
         Self { data, beside }
     }
 
+    /// Another site, with the files of this one as they are now.
+    pub fn copied(&self) -> Self {
+        let beside = tempfile::tempdir().expect("a folder");
+        let data = beside.path().join("data");
+        fs::create_dir(&data).expect("a folder");
+        for entry in fs::read_dir(&self.data).expect("files") {
+            let path = entry.expect("a file").path();
+            // The log's index is made anew from the log, and a socket is nobody's.
+            if path.is_file() && path.extension().is_none_or(|ending| ending != "db-shm") {
+                fs::copy(&path, data.join(path.file_name().expect("a name"))).expect("copied");
+            }
+        }
+        Self { data, beside }
+    }
+
     /// A file of its data folder.
     pub fn file(&self, name: &str) -> PathBuf {
         self.data.join(name)
@@ -203,7 +218,7 @@ impl Server {
         let channel = self.dial().await;
         let mut staff = StaffServiceClient::new(channel.clone());
         let (username, password) = ("ada".to_owned(), PASSWORD.to_owned());
-        let token = match &self.owner_code {
+        let token = match self.owner_code.as_ref().filter(|file| file.exists()) {
             Some(file) => {
                 let code = fs::read_to_string(file).expect("the owner code");
                 let request = pb::ClaimOwnerRequest { code, username, password };
