@@ -53,6 +53,8 @@ async fn a_log_that_was_cut_loses_the_newest_commits_whole_and_the_anchor_tells(
         owner.put("s0", &format!("S-{number:02}"), "Ada").await.expect("accepted");
     }
     receiver.wait_for(30).await;
+    // The newest commits record deliveries: without them messages are sent again, and no change is lost.
+    until("all is recorded", async || site.texts("SELECT DISTINCT state FROM events") == ["delivered"]).await;
     server.kill().await;
     let log_bytes = fs::metadata(site.file("rollcall.db-wal")).expect("a log").len();
     let whole = site.copied();
