@@ -27,8 +27,8 @@ const BUSY_LIMIT: Duration = Duration::from_secs(10);
 /// Pages of the log between two checkpoints, 16 MiB.
 const CHECKPOINT_PAGES: i64 = 4_000;
 const STATEMENTS: usize = 256;
-/// A page is not what it must be.
-pub const MALFORMED: &str = "SQLite says that the file is malformed";
+/// A page is not what it must be, or the disk fails where it is: SQLite does not tell the two apart.
+pub const MALFORMED: &str = "a page of its file is not as it was written, or cannot be read";
 
 /// The connection that writes, and those that read beside it.
 #[derive(Clone)]
@@ -204,6 +204,11 @@ impl Link {
             }
         };
         self.held = Some(held);
+        let done = match done {
+            // What only reads loses nothing by it: the server goes on with what can be read.
+            Err(StoreError::Io) if self.pool.purpose == Use::Read => Err(StoreError::Corrupt(MALFORMED)),
+            done => done,
+        };
         if matches!(done, Err(StoreError::Corrupt(MALFORMED))) {
             self.pool.damaged.store(true, Ordering::Relaxed);
         }

@@ -7,14 +7,10 @@ use std::{
     path::Path,
 };
 
-use rollcall_proto::provider::v1::{self as pb, student_service_client::StudentServiceClient};
 use tonic::Code;
 
 use super::support::{Site, is_embedded, until};
-use crate::{
-    engine::support::{Receiver, Settings},
-    platform::support::with_token,
-};
+use crate::engine::support::{Receiver, Settings};
 
 const PAGE: u64 = 4_096;
 
@@ -31,9 +27,9 @@ async fn stopped() -> (Site, Receiver) {
 }
 
 /// The first page of a table or index, as an offset in the file.
-fn root(site: &Site, name: &str) -> u64 {
+async fn root(site: &Site, name: &str) -> u64 {
     let sql = format!("SELECT CAST(rootpage AS TEXT) FROM sqlite_master WHERE name = '{name}'");
-    (site.texts(&sql)[0].parse::<u64>().expect("a page") - 1) * PAGE
+    (site.texts(&sql).await[0].parse::<u64>().expect("a page") - 1) * PAGE
 }
 
 fn overwrite(file: &Path, at: u64, bytes: &[u8]) {
@@ -54,7 +50,7 @@ async fn a_log_that_was_cut_loses_the_newest_commits_whole_and_the_anchor_tells(
     }
     receiver.wait_for(30).await;
     // The newest commits record deliveries: without them messages are sent again, and no change is lost.
-    until("all is recorded", async || site.texts("SELECT DISTINCT state FROM events") == ["delivered"]).await;
+    until("all is recorded", async || site.texts("SELECT DISTINCT state FROM events").await == ["delivered"]).await;
     server.kill().await;
     let log_bytes = fs::metadata(site.file("rollcall.db-wal")).expect("a log").len();
     let whole = site.copied();
@@ -69,7 +65,7 @@ async fn a_log_that_was_cut_loses_the_newest_commits_whole_and_the_anchor_tells(
         let server = cut.start().await;
         assert_eq!(server.terminate().await, Some(0), "{}", cut.log());
         cut.assert_sound().await;
-        let held = cut.texts("SELECT sourced_id FROM students ORDER BY sourced_id");
+        let held = cut.texts("SELECT sourced_id FROM students ORDER BY sourced_id").await;
         let all: Vec<String> = (0..held.len()).map(|number| format!("S-{number:02}")).collect();
         assert_eq!(held, all, "{left} of {log_bytes} bytes: those that were accepted first");
         assert!(held.len() < before || held.len() == 30, "{left} bytes hold {} after {before}", held.len());
@@ -90,17 +86,17 @@ async fn a_damaged_file_is_refused_with_65_and_left_as_it_is() {
     let (site, _receiver) = stopped().await;
     let garbage = [0xa5; PAGE as usize];
     type Damage = Box<dyn Fn(&Path)>;
-    let at = |name: &str| {
-        let at = root(&site, name);
+    let at = async |name: &str| {
+        let at = root(&site, name).await;
         Box::new(move |file: &Path| overwrite(file, at, &garbage)) as Damage
     };
     let damages: [(&str, Damage); 8] = [
         ("the header", Box::new(move |file| overwrite(file, 0, &garbage[..16]))),
         ("the first page", Box::new(move |file| overwrite(file, 0, &garbage))),
-        ("the messages", at("events")),
-        ("an index of them", at("events_by_student")),
-        ("the audit log", at("audit")),
-        ("the migrations", at("_sqlx_migrations")),
+        ("the messages", at("events").await),
+        ("an index of them", at("events_by_student").await),
+        ("the audit log", at("audit").await),
+        ("the migrations", at("_sqlx_migrations").await),
         (
             "its second half",
             Box::new(|file| {
@@ -135,15 +131,13 @@ async fn damage_that_is_met_while_serving_is_told_and_not_written_over() {
     }
     let (site, _receiver) = stopped().await;
     let backup = site.copied();
-    let (versions, events) = (root(&site, "student_versions"), root(&site, "events_by_student"));
+    let (versions, events) = (root(&site, "student_versions").await, root(&site, "events_by_student").await);
     let file = site.file("rollcall.db");
     let (server, owner) = site.start_and_enter().await;
 
     // Read alone: the call fails and says why, monitors are told, and what is sound is served.
     overwrite(&file, versions, &[0xa5; PAGE as usize]);
-    let request = pb::ListStudentVersionsRequest { district: "d-1".into(), sourced_id: "S-0".into() };
-    let mut students = StudentServiceClient::new(owner.channel.clone());
-    let status = students.list_student_versions(with_token(request, &owner.token)).await.expect_err("damaged");
+    let status = owner.versions("S-0").await.expect_err("damaged");
     assert_eq!(status.code(), Code::Internal, "{status}");
     assert!(status.message().contains("damaged") && status.message().contains("restore a backup"), "{status}");
     until("monitors are told", async || {

@@ -48,13 +48,17 @@ async fn without_handles_nothing_spins_and_no_school_is_blamed() {
     let most = allow_handles(server.pid, Some(NONE_LEFT));
     let (begun, used) = (Instant::now(), ticks(server.pid));
     owner.put("s0", "S-1", "Ada").await.expect("who is connected is served");
+    let reads = futures::future::join_all((0..16).map(|_| owner.versions("S-0"))).await;
+    let refused: Vec<_> = reads.into_iter().filter_map(Result::err).collect();
+    let asks_again = |status: &tonic::Status| status.code() == tonic::Code::Unavailable;
+    assert!(refused.iter().all(asks_again), "who reads may have to ask again: {refused:?}");
     // Three attempts, where two would park it.
     let attempts = "SELECT COUNT(*) || '' FROM attempts WHERE cause = 'internal' AND detail = 'no_handles'
                         AND status = 'retrying' AND sequence = 2";
     let callers = (0..5).map(|_| server.dial());
     let callers = async { within("callers are let in", futures::future::join_all(callers)).await.len() };
     let short = async {
-        until("attempts are made", async || site.texts(attempts)[0].parse::<u32>().expect("a count") >= 3).await;
+        until("attempts are made", async || site.texts(attempts).await[0].parse::<u32>().expect("a count") >= 3).await;
         let share = (ticks(server.pid) - used) as f64 / 100.0 / begun.elapsed().as_secs_f64();
         assert!(share < 0.25, "it used {:.0} % of a processor while it could do nothing", share * 100.0);
         assert_eq!(receiver.got().len(), 1);
@@ -65,8 +69,8 @@ async fn without_handles_nothing_spins_and_no_school_is_blamed() {
     receiver.wait_for(2).await;
     assert_eq!(server.ready().await.0, 200);
     let delivered = "SELECT state || ' ' || automatic_tries || ' ' || was_parked FROM events WHERE sequence = 2";
-    until("it is delivered", async || site.texts(delivered) == ["delivered 0 0"]).await;
-    assert_eq!(site.texts("SELECT health || ' ' || state FROM schools"), ["ok active"]);
+    until("it is delivered", async || site.texts(delivered).await == ["delivered 0 0"]).await;
+    assert_eq!(site.texts("SELECT health || ' ' || state FROM schools").await, ["ok active"]);
 
     allow_handles(server.pid, Some(NONE_LEFT));
     assert_eq!(server.terminate().await, Some(0), "a stop needs no new handle: {}", site.log());

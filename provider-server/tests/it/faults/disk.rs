@@ -35,7 +35,7 @@ async fn check_stops(test: &str, calls: &str, error: &str, path: Option<&str>, t
     receiver.wait_for(20).await;
 
     // Nothing else writes then: the fault is met by a change.
-    until("all is recorded", async || site.texts(STATES) == ["delivered 20"]).await;
+    until("all is recorded", async || site.texts(STATES).await == ["delivered 20"]).await;
     let path = path.map(|name| site.file(name));
     let injected = Injected::into(server.pid, calls, &format!("error={error}"), path.as_deref()).await;
     let refused = async {
@@ -61,8 +61,8 @@ async fn check_stops(test: &str, calls: &str, error: &str, path: Option<&str>, t
     within("all are delivered", receiver.wait_for(unsure + 1)).await;
     until("all are there", async || ids(&receiver).0.len() > unsure).await;
     assert_eq!(server.terminate().await, Some(0));
-    assert_eq!(site.texts(STUDENTS), [format!("{} in version 1", unsure + 1)]);
-    assert_eq!(site.texts(STATES), [format!("delivered {}", unsure + 1)]);
+    assert_eq!(site.texts(STUDENTS).await, [format!("{} in version 1", unsure + 1)]);
+    assert_eq!(site.texts(STATES).await, [format!("delivered {}", unsure + 1)]);
     site.assert_sound().await;
 }
 
@@ -79,6 +79,34 @@ async fn a_failed_write_stops_the_server_and_what_was_accepted_is_kept() {
 #[tokio::test]
 async fn a_disk_that_became_read_only_stops_the_server() {
     check_stops("read-only", "pwrite64", "EROFS", None, UNSURE).await;
+}
+
+#[tokio::test]
+async fn a_page_that_cannot_be_read_is_met_like_a_damaged_one() {
+    let test = "reads";
+    if !is_embedded(test) || !Injected::is_possible(test) {
+        return;
+    }
+    let receiver = Receiver::accepting().await;
+    let site = Site::new(&[(&receiver, Settings::default())]).await;
+    let (server, owner) = site.start_and_enter().await;
+    owner.put_all("s0", 0..20).await;
+    receiver.wait_for(20).await;
+    assert_eq!(server.terminate().await, Some(0));
+    // What knows the caller is read already; what writes has read nothing yet.
+    let server = site.start().await;
+    let owner = owner.on(server.dial().await);
+    owner.versions("S-0").await.expect("answered");
+    let injected = Injected::into(server.pid, "pread64", "error=EIO", None).await;
+    let status = owner.put("s0", "S-20", "Ada").await.expect_err("it cannot be read");
+    assert!(status.code() == Code::Internal && status.message().contains("cannot be read"), "{status}");
+    assert_eq!(server.ended().await, Some(65), "{}", site.log());
+    injected.end().await;
+    let (server, owner) = site.start_and_enter().await;
+    owner.put("s0", "S-20", "Ada").await.expect("accepted");
+    receiver.wait_for(21).await;
+    assert_eq!(server.terminate().await, Some(0));
+    site.assert_sound().await;
 }
 
 /// The file gets what its log holds now and then, after the commits were answered.
@@ -101,21 +129,22 @@ async fn a_full_disk_refuses_changes_and_recovers_by_itself() {
     receiver.wait_for(20).await;
 
     disk.fill(128);
-    // What is accepted until there is no block left stays accepted.
-    let mut accepted = 20;
-    let status = loop {
-        match owner.put("s0", &format!("S-{accepted}"), "Ada").await {
+    // What is accepted until there is no block left stays accepted; a smaller change may still find a place in the log.
+    let (mut accepted, mut refused) = (20, Vec::new());
+    for number in 20.. {
+        let student = format!("S-{number}");
+        match owner.put("s0", &student, "Ada").await {
             Ok(_) => accepted += 1,
-            Err(status) => break status,
+            Err(status) => {
+                assert_eq!(status.code(), Code::ResourceExhausted, "{status}");
+                assert!(status.message().contains("disk is full"), "{status}");
+                refused.push(student);
+                disk.fill(0);
+            }
         }
-    };
-    assert_eq!(status.code(), Code::ResourceExhausted, "{status}");
-    assert!(status.message().contains("disk is full"), "{status}");
-    disk.fill(0);
-    let refused: Vec<_> = (0..5).map(|number| format!("S-{}", accepted + number)).collect();
-    for student in &refused {
-        let status = owner.put("s0", student, "Ada").await.expect_err("it stays full");
-        assert_eq!(status.code(), Code::ResourceExhausted, "{status}");
+        if refused.len() == 6 {
+            break;
+        }
     }
     // What was accepted is sent, although that cannot be recorded.
     receiver.wait_for(accepted).await;
@@ -129,8 +158,8 @@ async fn a_full_disk_refuses_changes_and_recovers_by_itself() {
     assert_eq!(server.terminate().await, Some(0), "{}", site.log());
     let (distinct, requests) = ids(&receiver);
     assert_eq!((distinct.len(), requests), (total, total), "what was refused left nothing, and nothing came twice");
-    assert_eq!(site.texts(STUDENTS), [format!("{total} in version 1")]);
-    assert_eq!(site.texts(STATES), [format!("delivered {total}")]);
+    assert_eq!(site.texts(STUDENTS).await, [format!("{total} in version 1")]);
+    assert_eq!(site.texts(STATES).await, [format!("delivered {total}")]);
     site.assert_sound().await;
 }
 
@@ -152,7 +181,7 @@ async fn a_disk_that_refuses_for_a_while_is_answered_as_full() {
     owner.put("s0", "S-1", "Ada").await.expect("it recovers");
     receiver.wait_for(2).await;
     assert_eq!(server.terminate().await, Some(0), "{}", site.log());
-    assert_eq!(site.texts(STUDENTS), ["2 in version 1"]);
+    assert_eq!(site.texts(STUDENTS).await, ["2 in version 1"]);
     site.assert_sound().await;
 }
 

@@ -4,6 +4,7 @@ use std::{
     fs::{self, File},
     path::{Path, PathBuf},
     process::{Output, Stdio},
+    sync::Arc,
     time::Duration,
 };
 
@@ -14,6 +15,7 @@ use rollcall_proto::{
     },
 };
 use rustix::process::{Pid, Signal, kill_process};
+use sqlx::Connection as _;
 use tempfile::TempDir;
 use tokio::{
     io::{AsyncBufReadExt as _, BufReader},
@@ -24,7 +26,7 @@ use tonic::{Status, transport::Channel};
 use crate::{
     engine::support::{Receiver, Rig, Settings},
     platform::support::{PASSWORD, with_token},
-    support::on_postgres,
+    support::{TestDatabase, on_postgres},
 };
 
 /// Nothing that these tests wait for takes longer; a server drains for at most 20 s.
@@ -42,6 +44,8 @@ pub fn is_embedded(test: &str) -> bool {
 pub struct Site {
     pub data: PathBuf,
     beside: TempDir,
+    /// The database, where it is not a file of the folder.
+    shared: Option<Arc<TestDatabase>>,
 }
 
 impl Site {
@@ -64,11 +68,13 @@ impl Site {
         }
         fs::create_dir_all(&data).expect("a folder");
         rig.test.write_keys(&data.join("keys"));
-        let made = rig.test.folder().join("rollcall.db");
-        let closed = rig.test.closed().await;
+        let (database, made) = (rig.test.database.clone(), rig.test.folder().join("rollcall.db"));
+        rig.test.closed().await;
+        if on_postgres() {
+            return Self { data, beside, shared: Some(database) };
+        }
         fs::copy(made, data.join("rollcall.db")).expect("copied");
-        drop(closed);
-        Self { data, beside }
+        Self { data, beside, shared: None }
     }
 
     /// Another site, with the files of this one as they are now.
@@ -83,7 +89,7 @@ impl Site {
                 fs::copy(&path, data.join(path.file_name().expect("a name"))).expect("copied");
             }
         }
-        Self { data, beside }
+        Self { data, beside, shared: None }
     }
 
     /// A file of its data folder.
@@ -102,6 +108,9 @@ impl Site {
         let mut command = Command::new(env!("CARGO_BIN_EXE_provider-server"));
         command.args(arguments).arg("--data-dir").arg(&self.data);
         command.env_remove("DATABASE_URL").env("HOME", "/nowhere").env("ROLLCALL_LOG", "info");
+        if let Some(shared) = &self.shared {
+            command.env("DATABASE_URL", shared.address()).env("ROLLCALL_KEY_FILE", self.file("keys"));
+        }
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log).kill_on_drop(true);
         command
     }
@@ -179,8 +188,12 @@ impl Site {
         }
     }
 
-    /// The first column of a query of the stopped server's database.
-    pub fn texts(&self, sql: &str) -> Vec<String> {
+    /// The first column of a query, as texts.
+    pub async fn texts(&self, sql: &str) -> Vec<String> {
+        if let Some(shared) = &self.shared {
+            let mut conn = sqlx::PgConnection::connect(&shared.address()).await.expect("a database");
+            return sqlx::query_scalar(sqlx::AssertSqlSafe(sql)).fetch_all(&mut conn).await.expect("texts");
+        }
         let conn = rusqlite::Connection::open(self.file("rollcall.db")).expect("a database");
         let mut statement = conn.prepare(sql).expect("a query");
         let rows = statement.query_map([], |row| row.get::<_, String>(0)).expect("rows");
@@ -289,6 +302,14 @@ impl Owner {
         };
         let mut students = StudentServiceClient::new(self.channel.clone());
         students.put_student(with_token(request, &self.token)).await.map(tonic::Response::into_inner)
+    }
+
+    /// Asks for a student's earlier versions.
+    pub async fn versions(&self, student: &str) -> Result<usize, Status> {
+        let request = pb::ListStudentVersionsRequest { district: "d-1".into(), sourced_id: student.into() };
+        let mut students = StudentServiceClient::new(self.channel.clone());
+        let listed = students.list_student_versions(with_token(request, &self.token)).await?;
+        Ok(listed.into_inner().versions.len())
     }
 
     /// Puts many students at once, all of which must be accepted.
