@@ -20,6 +20,8 @@ use crate::{
 
 const HOUR_MS: i64 = 3_600_000;
 const DAY_MS: i64 = 24 * HOUR_MS;
+/// Of the server, where several may share the database.
+const LEASES: &str = "SELECT CAST(token AS TEXT) FROM lanes WHERE node_id IS NOT NULL ORDER BY 1";
 
 /// A clock for programs, which may be set. Only the wall clock: time that passes goes on.
 struct WallClock {
@@ -99,6 +101,8 @@ async fn a_clock_that_jumps_ahead_and_back_neither_storms_nor_stalls() {
     failing.wait_for(3).await;
     fine.wait_for(1).await;
 
+    let leases = site.texts(LEASES).await;
+
     clock.set("+3d");
     failing.wait_for(6).await;
     assert_eq!(owner.put("s2", "C-1", "Bo").await.expect_err("it is three days old").code(), Code::Unauthenticated);
@@ -126,9 +130,10 @@ async fn a_clock_that_jumps_ahead_and_back_neither_storms_nor_stalls() {
     let code = issue_code(&owner, "s2").await;
     assert!(is_live(&owner, &code).await, "a new one is good");
 
+    assert_eq!(site.texts(LEASES).await, leases, "no lease was lost, nor taken anew");
     assert_eq!(server.terminate().await, Some(0), "{}", site.log());
     let modified = "SELECT modified_ms || '' FROM (SELECT student_id, version, modified_ms FROM student_versions
-            UNION SELECT student_id, version, modified_ms FROM students)
+            UNION SELECT student_id, version, modified_ms FROM students) AS known
         WHERE student_id = (SELECT student_id FROM students WHERE sourced_id = 'C-1') ORDER BY version";
     let modified: Vec<i64> = site.texts(modified).await.iter().map(|ms| ms.parse().expect("a time")).collect();
     assert!(modified.is_sorted(), "a later version is never older: {modified:?}");

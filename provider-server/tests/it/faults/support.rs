@@ -32,10 +32,10 @@ use crate::{
 /// Nothing that these tests wait for takes longer; a server drains for at most 20 s.
 pub const LIMIT: Duration = Duration::from_secs(40);
 
-/// Whether these faults can be tried: they are those of the embedded database's files.
+/// Whether this can be tried: it is about the embedded database, of one server and its files.
 pub fn is_embedded(test: &str) -> bool {
     if on_postgres() {
-        eprintln!("{test}: not on PostgreSQL, whose disk is its own");
+        eprintln!("{test}: only on the embedded database");
     }
     !on_postgres()
 }
