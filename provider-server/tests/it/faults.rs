@@ -8,5 +8,6 @@ mod damaged;
 mod descriptors;
 mod disk;
 mod ending;
+mod importing;
 mod machine;
 mod support;

@@ -5,7 +5,7 @@ mod alarms;
 mod connection;
 mod ending;
 mod enrollment;
-mod imports;
+pub mod imports;
 mod matrix;
 mod real_school;
 mod review;

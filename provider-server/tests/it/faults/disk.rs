@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use axum::{http::StatusCode, response::IntoResponse as _};
+use tokio::sync::Semaphore;
 use tonic::Code;
 
 use super::{
@@ -79,6 +80,35 @@ async fn a_failed_write_stops_the_server_and_what_was_accepted_is_kept() {
 #[tokio::test]
 async fn a_disk_that_became_read_only_stops_the_server() {
     check_stops("read-only", "pwrite64", "EROFS", None, UNSURE).await;
+}
+
+#[tokio::test]
+async fn what_is_under_way_when_the_disk_fails_is_sent_again() {
+    let test = "under way";
+    if !is_embedded(test) || !Injected::is_possible(test) {
+        return;
+    }
+    static HANGS: Semaphore = Semaphore::const_new(0);
+    let receiver = Receiver::hanging(&HANGS).await;
+    let site = Site::new(&[(&receiver, Settings { timeout_ms: 15_000, ..Settings::default() })]).await;
+    let (server, owner) = site.start_and_enter().await;
+    owner.put("s0", "S-0", "Ada").await.expect("accepted");
+    receiver.wait_for(1).await;
+    let injected = Injected::into(server.pid, "fsync,fdatasync", "error=EIO", None).await;
+    owner.put("s0", "S-1", "Ada").await.expect_err("the disk fails");
+    HANGS.add_permits(1);
+    assert_eq!(server.ended().await, Some(70), "{}", site.log());
+    injected.end().await;
+    let in_vain = "attempts could not be recorded any more";
+    assert!(site.log().contains(in_vain), "it does not wait for what it cannot do: {}", site.log());
+    let server = site.start().await;
+    until("it is sent again", async || {
+        let got = receiver.got();
+        got.iter().filter(|again| again.header("webhook-id") == got[0].header("webhook-id")).count() == 2
+    })
+    .await;
+    assert_eq!(server.terminate().await, Some(0));
+    site.assert_sound().await;
 }
 
 #[tokio::test]
