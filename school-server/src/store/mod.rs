@@ -88,8 +88,11 @@ pub struct Opened {
 /// Refuses, with what to do, a library that is too old and a database that is damaged or newer than this program.
 pub async fn open(path: &Path) -> Result<Opened, AppError> {
     let place = path.display();
+    let read_only =
+        || AppError::config(format!("{place} may not be written: give this user the right to, and to its folder"));
     let unusable = |error: &sqlx::Error| match sqlite_code(error).map(|code| code & 0xff) {
         Some(11 | 26) => AppError::new(Kind::BadData, format!("{place} is damaged ({error}): {REMEDY}")),
+        Some(8) => read_only(),
         _ => AppError::internal(format!("{place} cannot be used: {error}")),
     };
     let options = SqliteConnectOptions::new()
@@ -123,6 +126,9 @@ pub async fn open(path: &Path) -> Result<Opened, AppError> {
     connection.close().await.map_err(|e| unusable(&e))?;
     let write =
         write::WriteStore::open(path).map_err(|e| AppError::internal(format!("{place} cannot be used: {e}")))?;
+    if write.is_read_only() {
+        return Err(read_only());
+    }
     Ok(Opened { write, read: read::ReadStore::new(readers), state })
 }
 

@@ -77,6 +77,11 @@ impl WriteStore {
         Ok(Self { connection })
     }
 
+    /// Whether the file opens, but may not be written.
+    pub(super) fn is_read_only(&self) -> bool {
+        self.connection.is_readonly("main").unwrap_or(false)
+    }
+
     /// Which of these ids were here before, with the digest of the body that came then.
     pub fn seen(&mut self, ids: impl Iterator<Item = EventId>) -> Result<HashMap<EventId, [u8; 32]>, StoreFailure> {
         let ids: Vec<EventId> = ids.collect();

@@ -141,6 +141,26 @@ fn a_start_on_a_read_only_disk_says_so() {
     assert!(refused.status.code() == Some(78) && words.contains("Read-only file system"), "{words}");
 }
 
+#[test]
+fn a_database_that_may_not_be_written_is_refused_with_78() {
+    let folder = enrolled_folder();
+    assert_eq!(Served::start(folder.path()).terminate(), Some(0));
+    let file = folder.path().join("school.db");
+    let mount = |arguments: &[&str]| {
+        let mut command = Command::new(arguments[0]);
+        command.args(&arguments[1..]).arg(&file).stderr(Stdio::null()).status().is_ok_and(|status| status.success())
+    };
+    if !mount(&["mount", "--bind", file.to_str().expect("UTF-8")]) {
+        eprintln!("skipped: this process may not mount");
+        return;
+    }
+    assert!(mount(&["mount", "-o", "remount,bind,ro"]), "remounted");
+    let refused = run(folder.path(), &["status"]);
+    assert!(mount(&["umount"]), "unmounted");
+    let words = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(refused.status.code() == Some(78) && words.contains("may not be written"), "{words}");
+}
+
 /// A copy of a receiver's files.
 fn copied(folder: &Path) -> TempDir {
     let copy = tempfile::tempdir().expect("a folder");

@@ -331,6 +331,7 @@ fn fault(code: i32, words: Option<&str>) -> StoreError {
         _ if code == NO_ROOM_FOR_INDEX => StoreError::DiskFull,
         10 => StoreError::Io,
         11 | 26 => StoreError::Corrupt(MALFORMED),
+        8 => StoreError::Unfit("its file may not be written: give this user the right to, and to its folder".into()),
         _ => StoreError::Database(words.unwrap_or("no words").to_owned()),
     }
 }

@@ -7,7 +7,7 @@ use tokio::sync::Semaphore;
 use tonic::Code;
 
 use super::{
-    machine::{Injected, SmallDisk},
+    machine::{Injected, ReadOnly, SmallDisk},
     support::{Site, is_embedded, until, within},
 };
 use crate::engine::support::{Receiver, Settings};
@@ -213,6 +213,22 @@ async fn a_disk_that_refuses_for_a_while_is_answered_as_full() {
     assert_eq!(server.terminate().await, Some(0), "{}", site.log());
     assert_eq!(site.texts(STUDENTS).await, ["2 in version 1"]);
     site.assert_sound().await;
+}
+
+#[tokio::test]
+async fn a_database_that_may_not_be_written_is_refused_with_78() {
+    let test = "read-only file";
+    if !is_embedded(test) {
+        return;
+    }
+    let receiver = Receiver::accepting().await;
+    let site = Site::new(&[(&receiver, Settings::default())]).await;
+    let file = site.file("rollcall.db");
+    let Some(read_only) = ReadOnly::make(test, &file) else { return };
+    let ended = site.refused().await;
+    assert!(ended.code == Some(78) && ended.words.contains("may not be written"), "{}", ended.words);
+    drop(read_only);
+    assert_eq!(site.start().await.terminate().await, Some(0));
 }
 
 #[tokio::test]

@@ -72,6 +72,29 @@ impl Injected {
     }
 }
 
+/// A file that nobody may write as long as this lives, whatever rights they have.
+pub struct ReadOnly<'p>(&'p str);
+
+impl<'p> ReadOnly<'p> {
+    /// Said where this machine lets nobody mount.
+    pub fn make(test: &str, file: &'p Path) -> Option<Self> {
+        let place = file.to_str().expect("UTF-8");
+        if !succeeds("mount", &["--bind", place, place]) {
+            eprintln!("{test}: skipped, this process may not mount");
+            return None;
+        }
+        let made = Self(place);
+        assert!(succeeds("mount", &["-o", "remount,bind,ro", place]), "remounted");
+        Some(made)
+    }
+}
+
+impl Drop for ReadOnly<'_> {
+    fn drop(&mut self) {
+        succeeds("umount", &[self.0]);
+    }
+}
+
 /// A disk in memory.
 pub struct SmallDisk {
     pub folder: TempDir,
