@@ -17,7 +17,7 @@ use crate::{
     clock::{Clock, Entropy, SystemClock},
     config::Config,
     data_dir::{self, Lock},
-    exit::{Failure, INTERNAL},
+    exit::Failure,
     grpc::{self, Services, Sessions, auth::AuthLayer},
     import::Importer,
     key_file::{self, write_private},
@@ -165,9 +165,9 @@ pub async fn start(config: Config, clock: Arc<dyn Clock>, entropy: Entropy) -> R
 }
 
 impl Running {
-    /// Becomes true when the server must stop because it cannot go on.
-    pub fn fatal(&self) -> watch::Receiver<bool> {
-        self.store.shared().fatal.subscribe()
+    /// Becomes something when the server must stop because it cannot go on.
+    pub fn fatal(&self) -> watch::Receiver<Option<Failure>> {
+        self.store.shared().fatal()
     }
 
     /// Stops: no new calls, what is under way finishes within 20 s, then the database is closed.
@@ -179,11 +179,11 @@ impl Running {
             tracing::warn!("some calls did not end in 20 s and were cut");
         }
         stop.cut.cancel();
-        let failed = *store.shared().fatal.borrow();
+        let failed = store.shared().fatal().borrow().clone();
         if tokio::time::timeout(CLOSE, store.close()).await.is_err() {
             tracing::warn!("the database was left open; its log is read at the next start");
         }
-        if failed { Err(Failure::new(INTERNAL, "the server stopped after a failure, see the log")) } else { Ok(()) }
+        failed.map_or(Ok(()), Err)
     }
 }
 
@@ -204,7 +204,7 @@ pub async fn run(config: Config) -> Result<(), Failure> {
     let mut fatal = running.fatal();
     tokio::select! {
         () = terminated.next() => tracing::info!("stopping"),
-        _ = fatal.wait_for(|fatal| *fatal) => tracing::error!("stopping after a failure"),
+        _ = fatal.wait_for(Option::is_some) => tracing::error!("stopping after a failure"),
     }
     running.stop().await
 }

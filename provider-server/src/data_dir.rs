@@ -64,9 +64,9 @@ pub fn lock(database: &Path) -> Result<Lock, Failure> {
         }
         Err(TryLockError::Error(error)) => return Err(wrong(error)),
     }
-    // The pid is for people; the lock itself is the kernel's.
-    file.set_len(0).and_then(|()| file.rewind()).map_err(wrong)?;
-    file.write_all(std::process::id().to_string().as_bytes()).map_err(wrong)?;
+    // The pid is for people; the lock itself is the kernel's, and is held on a full disk, too.
+    let pid = std::process::id().to_string();
+    let _ = file.set_len(0).and_then(|()| file.rewind()).and_then(|()| file.write_all(pid.as_bytes()));
     Ok(Lock { _file: file })
 }
 

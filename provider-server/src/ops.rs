@@ -70,7 +70,10 @@ async fn ready(State(asked): State<Asked>) -> (StatusCode, String) {
     }
     let answers = async { asked.store.reader().await?.ping().await };
     match tokio::time::timeout(Duration::from_secs(2), answers).await {
-        Ok(Ok(())) if !*asked.store.shared().fatal.borrow() => (StatusCode::OK, with_mail(&asked.mail)),
+        _ if asked.store.database().is_damaged() => {
+            (StatusCode::SERVICE_UNAVAILABLE, "the database is damaged: restore a backup\n".into())
+        }
+        Ok(Ok(())) if asked.store.shared().fatal().borrow().is_none() => (StatusCode::OK, with_mail(&asked.mail)),
         _ => (StatusCode::SERVICE_UNAVAILABLE, "the database does not answer\n".into()),
     }
 }

@@ -85,6 +85,7 @@ async fn accept(
 ) {
     let acceptor = TlsAcceptor::from(tls);
     let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    let mut is_short = false;
     loop {
         let place = tokio::select! {
             place = places.clone().acquire_owned() => place,
@@ -95,7 +96,12 @@ async fn accept(
             socket = listener.accept() => socket,
             () = stop.begun.cancelled() => return,
         };
-        let Ok((socket, address)) = socket else {
+        let was_short = std::mem::replace(&mut is_short, socket.is_err());
+        let Ok((socket, address)) = socket.inspect_err(|error| {
+            if !was_short {
+                tracing::warn!(%error, "callers have to wait: no connection can be accepted");
+            }
+        }) else {
             // Out of file handles: wait for some to be closed.
             tokio::time::sleep(Duration::from_millis(50)).await;
             continue;

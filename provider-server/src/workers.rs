@@ -17,6 +17,7 @@ use crate::{
         scheduler::Limits,
         tester::Tester,
     },
+    exit::Failure,
     grpc::VetUrl,
     metrics::Metrics,
     model::connection_test::ConnectionTester,
@@ -72,7 +73,7 @@ pub fn spawn(tasks: &TaskTracker, store: &Store, name: &'static str, work: impl 
     tasks.spawn(async move {
         if AssertUnwindSafe(work).catch_unwind().await.is_err() {
             tracing::error!(worker = name, "a worker panicked");
-            store.shared().fatal.send_replace(true);
+            store.shared().end_with(Failure::internal("the server stopped after a failure, see the log"));
         }
     });
 }

@@ -149,7 +149,7 @@ impl Running {
 fn writer_result(ended: Result<Result<(), WriterFailure>, tokio::task::JoinError>) -> Result<(), AppError> {
     match ended {
         Ok(Ok(())) => Ok(()),
-        Ok(Err(failure)) => Err(AppError::internal(failure.to_string())),
+        Ok(Err(failure)) => Err(failure.into()),
         Err(_) => Err(AppError::internal("the writer broke: nothing that was answered is lost")),
     }
 }

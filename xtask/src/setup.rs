@@ -31,6 +31,12 @@ pub const KEYCHAIN: [Need; 3] = [
     Need { program: "secret-tool", package: "libsecret-tools", why: "the keychain's tests read what was written" },
 ];
 
+/// For making a machine fail under the programs: its disk, its clock.
+pub const FAULTS: [Need; 2] = [
+    Need { program: "strace", package: "strace", why: "failing disks are made by answering system calls with errors" },
+    Need { program: "faketime", package: "faketime", why: "jumping clocks are made with it" },
+];
+
 /// For the consoles.
 pub const NODE: Need = Need { program: "npm", package: "npm", why: "the consoles are built with Node" };
 

@@ -17,13 +17,13 @@ use rollcall_proto::webhook::headers::VERIFIED_KEY;
 use tokio::time::timeout;
 
 use super::{
-    dial::{CONNECT_LIMIT, DialError, Dialer, connect_detail, tls_detail},
+    dial::{CONNECT_LIMIT, DialError, Dialer, connect_detail, is_shortage, tls_detail},
     sign::SignedRequest,
 };
 use crate::{
     clock::Clock,
     model::{
-        outcome::{Answer, Cause, Outcome},
+        outcome::{Answer, Cause, FailureKind, Outcome, SHORTAGE},
         retry::parse_retry_after,
     },
 };
@@ -42,6 +42,8 @@ const MAX_IDLE_PER_HOST: usize = 512;
 const MAX_WAYS: usize = 64;
 /// Header lines of an answer; more are an error.
 const MAX_HEADERS: usize = 128;
+/// Where this machine has no handle left: before the next look whether there is one.
+const SHORTAGE_WAIT: Duration = Duration::from_millis(250);
 /// Smaller differences between two clocks are not worth a word, s.
 const CLOCK_DOUBT_S: i64 = 60;
 
@@ -125,6 +127,26 @@ impl Client {
         client.execute(request).await.map(Response::from).map_err(|error| explain(&error))
     }
 
+    /// The same, but waits where this machine has no handle or port left, for as long as an attempt may take: nothing was
+    /// sent, and others give theirs back.
+    async fn execute_patiently(
+        &self,
+        request: Request<Bytes>,
+        limit: Duration,
+        begun: Instant,
+    ) -> Result<Response<reqwest::Body>, Outcome> {
+        loop {
+            match self.execute(request.clone()).await {
+                Err(failed)
+                    if failed.kind() == Some(FailureKind::Ours) && begun.elapsed() + 2 * SHORTAGE_WAIT < limit =>
+                {
+                    tokio::time::sleep(SHORTAGE_WAIT).await;
+                }
+                done => return done,
+            }
+        }
+    }
+
     /// The way out.
     pub fn dialer(&self) -> &Dialer {
         &self.dialer
@@ -159,7 +181,7 @@ impl Client {
 
     async fn attempt(&self, request: Request<Bytes>, timeout_ms: u32, begun: Instant, clock: &dyn Clock) -> Outcome {
         let limit = Duration::from_millis(timeout_ms.into());
-        let response = match timeout(limit, self.execute(request)).await {
+        let response = match timeout(limit, self.execute_patiently(request, limit, begun)).await {
             Ok(Ok(response)) => response,
             Ok(Err(failed)) => return failed,
             Err(_) => return Outcome::failed(Cause::Timeout, "head"),
@@ -269,6 +291,9 @@ fn explain_cause(error: &(dyn Error + 'static), connecting: bool) -> Option<Outc
         return Some(Outcome::failed(dial.cause, dial.detail));
     }
     if let Some(io) = error.downcast_ref::<std::io::Error>().filter(|_| connecting) {
+        if is_shortage(io) {
+            return Some(Outcome::failed(Cause::Internal, SHORTAGE));
+        }
         return match (tls_detail(io), io.kind()) {
             (Some(detail), _) => Some(Outcome::failed(Cause::Tls, detail)),
             (None, std::io::ErrorKind::UnexpectedEof) => Some(Outcome::failed(Cause::Tls, "closed")),

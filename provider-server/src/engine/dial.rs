@@ -11,13 +11,14 @@ use std::{
     time::Duration,
 };
 
+use hickory_resolver::net::NetError;
 use rustls::{CertificateError, ClientConfig, RootCertStore};
 use rustls_pki_types::{CertificateDer, ServerName};
 use tokio::{net::TcpStream, time::timeout};
 use tokio_rustls::TlsConnector;
 
 use super::egress::{Blocked, Policy};
-use crate::model::outcome::Cause;
+use crate::model::outcome::{Cause, SHORTAGE};
 
 /// The longest that a name may take to resolve.
 const DNS_LIMIT: Duration = Duration::from_secs(2);
@@ -92,6 +93,7 @@ impl Resolve for SystemResolver {
                 Ok(found) => Ok(found.iter().collect()),
                 Err(error) if error.is_nx_domain() => Err("no_such_name"),
                 Err(error) if error.is_no_records_found() => Err("no_address"),
+                Err(NetError::Io(error)) if is_shortage(&error) => Err(SHORTAGE),
                 Err(_) => Err("no_answer"),
             }
         })
@@ -141,6 +143,7 @@ impl Dialer {
         let addresses = match bare.parse::<IpAddr>() {
             Ok(address) => vec![address],
             Err(_) => match timeout(DNS_LIMIT, self.resolver.lookup(host)).await {
+                Ok(Err(SHORTAGE)) => return Err(failed(Cause::Internal, SHORTAGE)),
                 Ok(found) => found.map_err(|why| failed(Cause::Dns, why))?,
                 Err(_) => return Err(failed(Cause::Dns, "slow")),
             },
@@ -162,6 +165,7 @@ impl Dialer {
         let mut last = failed(Cause::Connect, "no_address");
         for socket in sockets {
             match timeout(share, TcpStream::connect(socket)).await {
+                Ok(Err(error)) if is_shortage(&error) => return Err(failed(Cause::Internal, SHORTAGE)),
                 Ok(Ok(stream)) => {
                     // A failure leaves small packets waiting: slower, not wrong.
                     let _ = stream.set_nodelay(true);
@@ -183,6 +187,20 @@ impl Dialer {
             Ok(Err(error)) => Err(failed(Cause::Tls, tls_detail(&error).unwrap_or("closed"))),
             Err(_) => Err(failed(Cause::Timeout, "tls")),
         }
+    }
+}
+
+/// Whether this machine has no handle, memory or port left for a connection.
+pub fn is_shortage(error: &std::io::Error) -> bool {
+    #[cfg(unix)]
+    {
+        use rustix::io::Errno;
+        const SHORT: [Errno; 5] = [Errno::MFILE, Errno::NFILE, Errno::NOBUFS, Errno::NOMEM, Errno::ADDRNOTAVAIL];
+        Errno::from_io_error(error).is_some_and(|errno| SHORT.contains(&errno))
+    }
+    #[cfg(not(unix))]
+    {
+        error.kind() == std::io::ErrorKind::AddrNotAvailable
     }
 }
 

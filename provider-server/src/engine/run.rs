@@ -38,6 +38,8 @@ const LONGEST_WAIT: Duration = Duration::from_secs(10);
 const PATIENCE: Duration = Duration::from_millis(500);
 /// How long a server that is not heard of keeps its lanes, on a shared database.
 pub const LEASE: Duration = Duration::from_secs(60);
+/// A clock that is set back by less is not worth a word, ms; clocks are kept in step by such small steps.
+const CLOCK_DOUBT_MS: i64 = 2_000;
 /// Connections that are read one by one.
 const FEW: usize = 16;
 /// Events that are taken at once.
@@ -67,6 +69,8 @@ enum Event {
     /// Of lanes that are another server's by now.
     Refused(Vec<(SchoolId, Token)>, Vec<Unrecorded>),
     Looked(Option<Looked>),
+    /// The store has ended before the machine.
+    Unrecordable,
 }
 
 type Events = mpsc::UnboundedSender<Event>;
@@ -96,9 +100,19 @@ impl Engine {
         // Bounded by what was asked for: claims, pages and records are each limited by the scheduler.
         let (events, mut arrived) = mpsc::unbounded_channel();
         let (mut handed, mut done) = (Vec::with_capacity(GULP), Vec::with_capacity(GULP));
-        let (mut recording, mut is_open, mut give_up) = (false, true, None);
+        let (mut recording, mut is_open, mut give_up, mut is_lost) = (false, true, None, false);
+        let mut latest_ms = if is_shared { 0 } else { self.io.latest_ms().await };
         loop {
             let now_ms = self.io.store.now_ms();
+            if latest_ms - now_ms > CLOCK_DOUBT_MS {
+                tracing::warn!(
+                    by_s = (latest_ms - now_ms) / 1_000,
+                    "the clock was set back: what waits is due earlier by that"
+                );
+                let schools = machine.clock_set_back(latest_ms - now_ms);
+                tokio::spawn(self.io.clone().set_back(schools, now_ms, latest_ms - now_ms, stopping.clone()));
+            }
+            latest_ms = now_ms;
             let is_stopping = stopping.is_cancelled();
             let may_begin = !is_stopping && membership.as_ref().is_none_or(Membership::is_valid);
             self.carry_out(machine.step(now_ms, !may_begin), &events);
@@ -114,6 +128,10 @@ impl Engine {
                 if is_shared {
                     membership::leave(&self.io.store).await;
                 }
+                return;
+            }
+            if is_stopping && is_lost {
+                tracing::warn!("attempts could not be recorded any more and are made again");
                 return;
             }
             let wait = machine.next_due_ms().map_or(LONGEST_WAIT, |due_ms| {
@@ -145,6 +163,7 @@ impl Engine {
                             self.read_taken(taken, &mut machine, &stopping, &events);
                         }
                     }
+                    Event::Unrecordable => is_lost = true,
                     Event::Refused(lanes, messages) => {
                         machine.refused(&messages, now_ms);
                         if let Some(membership) = &mut membership {
@@ -206,7 +225,7 @@ impl Engine {
             }
             Event::Rested(request, next) => machine.rested(request, next),
             // Taken by the loop, which knows this server's lanes.
-            Event::Refused(..) | Event::Looked(_) => {}
+            Event::Refused(..) | Event::Looked(_) | Event::Unrecordable => {}
         }
     }
 }
@@ -231,6 +250,31 @@ impl Io {
             tokio::select! {
                 () = tokio::time::sleep(PATIENCE) => {}
                 () = stopping.cancelled() => return None,
+            }
+        }
+    }
+
+    /// The time up to which this installation got: that of its newest attempt; 0 where none is known.
+    async fn latest_ms(&self) -> i64 {
+        let read = async { deliveries::latest_ms(&mut self.store.reader().await?).await };
+        read.await.unwrap_or_else(|error| {
+            tracing::warn!(%error, "the newest attempt could not be read");
+            0
+        })
+    }
+
+    /// What waits in the database is due earlier by so much: it was put off by a clock that was set back since.
+    async fn set_back(self: Arc<Self>, schools: Vec<SchoolId>, now_ms: i64, by_ms: i64, stopping: CancellationToken) {
+        loop {
+            let schools = schools.clone();
+            let act = self.store.act(move |tx| Box::pin(deliveries::clock_set_back(tx, schools, now_ms, by_ms)));
+            match act.await {
+                Ok(()) | Err(StoreError::Stopping) => return,
+                Err(error) => tracing::error!(%error, "due times could not be set back; tried again"),
+            }
+            tokio::select! {
+                () = tokio::time::sleep(PATIENCE) => {}
+                () = stopping.cancelled() => return,
             }
         }
     }
@@ -326,7 +370,10 @@ impl Io {
                     }
                     continue;
                 }
-                Err(StoreError::Stopping) => return,
+                Err(StoreError::Stopping) => {
+                    let _ = events.send(Event::Unrecordable);
+                    return;
+                }
                 Err(error) => tracing::error!(%error, "attempts could not be recorded; tried again"),
             }
             tokio::time::sleep(PATIENCE).await;

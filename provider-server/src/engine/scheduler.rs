@@ -304,6 +304,16 @@ impl Scheduler {
         self.touch(lane, |lane| lane.reload(now_ms));
     }
 
+    /// The wall clock was set back by so much: connections wait for their trial no longer than they were to. Answers the
+    /// schools whose messages are due earlier in the database, too, and are then to be read again.
+    pub fn clock_set_back(&mut self, by_ms: i64) -> Vec<SchoolId> {
+        let held: Vec<usize> = (0..self.lanes.len()).filter(|lane| self.is_held(*lane)).collect();
+        for lane in &held {
+            self.touch(*lane, |lane| lane.breaker.retry_at_ms = lane.breaker.retry_at_ms.saturating_sub(by_ms));
+        }
+        held.into_iter().map(|lane| self.lanes[lane].school).collect()
+    }
+
     fn has_room(&self, lane: usize) -> bool {
         let lane = &self.lanes[lane];
         let total = self.limits.memory_bytes;

@@ -12,18 +12,22 @@
 //! | too much, too large, too often, disk full | RESOURCE_EXHAUSTED |
 //! | the server stops, the database does not answer, two servers wrote the same at once | UNAVAILABLE |
 //! | a fault of ours | INTERNAL with a generic text; the cause goes to the log |
+//! | the disk failed, the database is damaged | INTERNAL, and says so |
 
 use rollcall_proto::violations::{self, FieldViolation};
 use tonic::{Code, Status};
 
 use crate::{
     error::{Refusal, RefusalKind},
-    store::StoreError,
+    store::{StoreError, db::MALFORMED},
 };
 
 /// A message travels in a header: longer ones are cut.
 const MAX_MESSAGE_BYTES: usize = 1_500;
 const FAULT: &str = "the server had a fault: nothing was changed; its log says more";
+/// A commit whose fsync failed may be found at the next start.
+const UNSURE: &str =
+    "the disk failed and the server stops: whether this was done is not known; ask again with the same idempotency key";
 
 /// What the caller is told of a store's error.
 pub fn to_status(error: StoreError) -> Status {
@@ -31,8 +35,15 @@ pub fn to_status(error: StoreError) -> Status {
         StoreError::Refused(refusal) => refused(refusal),
         StoreError::DiskFull => Status::resource_exhausted(error.to_string()),
         StoreError::Stopping | StoreError::Unreachable | StoreError::Conflict => Status::unavailable(error.to_string()),
-        StoreError::Io
-        | StoreError::Newer(_)
+        StoreError::Io => {
+            tracing::error!(%error, "a request failed");
+            Status::internal(UNSURE)
+        }
+        StoreError::Corrupt(MALFORMED) => {
+            tracing::error!(%error, "a request failed");
+            Status::internal(error.to_string())
+        }
+        StoreError::Newer(_)
         | StoreError::Migration(_)
         | StoreError::Corrupt(_)
         | StoreError::Sealed(_)

@@ -33,6 +33,8 @@ pub use upload::{MAX_UPLOAD_BYTES, Upload};
 /// What became of a run that the server was reading when it stopped: its file is gone.
 const INTERRUPTED: &str = "the server stopped while it read the file; nothing was applied: upload it again";
 /// A fault of ours; its cause is in the server's log.
+const DISK_WAS_FULL: &str =
+    "the server's disk was full while the file was read; nothing was applied: free some space and upload it again";
 const FAULT: &str = "the server could not go on with the run; nothing was applied, its log says more";
 
 /// Files that are read at once: each needs about 60 bytes for each user of its roster.
@@ -229,11 +231,26 @@ impl Importer {
         imports::get(&mut self.shared.store.reader().await?, &Scope::Installation, id).await
     }
 
+    /// Marks a run as failed, once the database takes that: until then the district could begin no other one.
     async fn fail(&self, run: Run, why: &str) {
-        let (why, id) = (why.to_owned(), run.id);
-        let act = self.shared.store.act(move |tx| Box::pin(async move { imports::fail(tx, &run, &why).await }));
-        if let Err(error) = act.await {
-            tracing::error!(run = %id, %error, "a failed run could not be marked so");
+        let id = run.id;
+        loop {
+            let (run, why) = (run.clone(), why.to_owned());
+            let act = self.shared.store.act(move |tx| Box::pin(async move { imports::fail(tx, &run, &why).await }));
+            match act.await {
+                Err(error) if may_pass(&error) && !self.shared.stopping.is_cancelled() => {
+                    tracing::warn!(run = %id, %error, "a failed run is marked so later");
+                    tokio::select! {
+                        () = self.shared.stopping.cancelled() => {}
+                        () = tokio::time::sleep(RETRY) => {}
+                    }
+                }
+                Err(error) => {
+                    tracing::error!(run = %id, %error, "a failed run could not be marked so");
+                    break;
+                }
+                Ok(()) => break,
+            }
         }
         self.tell();
     }
@@ -244,7 +261,7 @@ impl Importer {
             return;
         }
         tracing::error!(run = %run.id, %error, "an import met a fault");
-        self.fail(run, FAULT).await;
+        self.fail(run, if matches!(error, StoreError::DiskFull) { DISK_WAS_FULL } else { FAULT }).await;
     }
 
     /// Deletes the staged rows of runs that are done.

@@ -1,6 +1,6 @@
 //! A failed attempt in words, with the next step. Pure; never contains what a receiver said.
 
-use super::outcome::Cause;
+use super::outcome::{Cause, SHORTAGE};
 
 /// What a failed attempt means and what to do; empty on success. `detail` narrows the cause.
 pub fn explain(cause: Option<Cause>, detail: &str, code: u16) -> String {
@@ -40,6 +40,11 @@ pub fn explain(cause: Option<Cause>, detail: &str, code: u16) -> String {
             format!("The school's system asked us to slow down ({code}): the next attempt waits as long as it said.")
         }
         Cause::Protocol => "The answer is not HTTP: the address or its port may belong to something else.".into(),
+        Cause::Internal if detail == SHORTAGE => {
+            "This server has no handle (open file) left, so nothing was sent and nothing is counted against the school: \
+             raise its limit, such as systemd's LimitNOFILE."
+                .into()
+        }
         Cause::Internal => "A fault of this server: its log says more. The attempt is made again.".into(),
     }
 }

@@ -42,7 +42,12 @@ pub enum FailureKind {
     Server,
     /// The receiver refuses this message.
     Message,
+    /// This machine has no handle or port left: nothing at all of the school.
+    Ours,
 }
+
+/// The detail of [`Cause::Internal`] where the machine lacks handles (open files) or ports.
+pub const SHORTAGE: &str = "no_handles";
 
 impl Cause {
     /// Every cause.
@@ -143,6 +148,7 @@ impl Outcome {
             // A server may close an idle connection just as we write to it: one reset says little.
             Cause::Reset => FailureKind::Server,
             Cause::Http if self.code >= 500 => FailureKind::Server,
+            Cause::Internal if self.detail == SHORTAGE => FailureKind::Ours,
             _ => FailureKind::Message,
         })
     }

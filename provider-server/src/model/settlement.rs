@@ -67,6 +67,9 @@ pub fn settle(
     if outcome.cause == Some(Cause::Gone) {
         return Settlement { fate: Fate::Held, automatic_tries: attempt.automatic_tries, breaker: breaker.clone() };
     }
+    if kind == FailureKind::Ours {
+        return after_shortage(attempt, policy, breaker, now_ms, jitter);
+    }
     let waits = outcome.retry_after_ms.is_some() && attempt.try_number < PATIENCE.saturating_mul(policy.max_tries);
     let spends = attempt.trigger == Trigger::Automatic && !waits;
     let automatic_tries = attempt.automatic_tries + u32::from(spends);
@@ -107,6 +110,25 @@ pub fn settle(
     Settlement { fate, automatic_tries, breaker }
 }
 
+/// Nothing was sent, because of us: no try is spent, and the connection is what it was. A trial or probe is made again.
+fn after_shortage(
+    attempt: &Attempted,
+    policy: &RetryPolicy,
+    breaker: &Breaker,
+    now_ms: i64,
+    jitter: f64,
+) -> Settlement {
+    let again_ms = later(now_ms, policy.delay_ms(1, jitter));
+    let mut breaker = breaker.clone();
+    if attempt.is_trial && breaker.health != Health::Ok {
+        breaker.retry_at_ms = again_ms;
+    }
+    match breaker.health {
+        Health::Down => Settlement { fate: Fate::Parked(reason::CONNECTION_DOWN), automatic_tries: 0, breaker },
+        _ => Settlement { fate: Fate::Retry(again_ms), automatic_tries: attempt.automatic_tries, breaker },
+    }
+}
+
 fn open_or_count(
     breaker: &mut Breaker,
     attempt: &Attempted,
@@ -123,6 +145,7 @@ fn open_or_count(
             breaker.ends_trouble();
             false
         }
+        FailureKind::Ours => return,
     };
     if !in_trouble && outcome.retry_after_ms.is_none() {
         return;
@@ -158,7 +181,7 @@ fn later(now_ms: i64, wait_ms: u64) -> i64 {
 mod tests {
     use proptest::prelude::*;
 
-    use super::*;
+    use super::{super::outcome::SHORTAGE, *};
 
     const NOW_MS: i64 = 1_000_000;
 
@@ -235,6 +258,25 @@ mod tests {
         let forever = Attempted { try_number: 20, ..attempt(1, 4) };
         let lively = Breaker::default().succeeded(NOW_MS);
         assert_eq!(check(&forever, &asked, &lively).fate, Fate::Parked(reason::EXHAUSTED), "patience has an end");
+    }
+
+    #[test]
+    fn a_shortage_of_ours_says_nothing_of_the_school() {
+        let short = Outcome::failed(Cause::Internal, SHORTAGE);
+        for health in [Health::Ok, Health::Failing, Health::Down] {
+            let before = Breaker::stored(health, NOW_MS, 900_000, 7);
+            for is_trial in [false, health != Health::Ok] {
+                let settled = check(&Attempted { is_trial, ..attempt(1, 4) }, &short, &before);
+                let retry_at_ms = if is_trial { NOW_MS + 5_000 } else { NOW_MS };
+                let mut unchanged = before.clone();
+                unchanged.retry_at_ms = retry_at_ms;
+                assert_eq!(settled.breaker, unchanged);
+                match health {
+                    Health::Down => assert_eq!(settled.fate, Fate::Parked(reason::CONNECTION_DOWN)),
+                    _ => assert_eq!((settled.fate, settled.automatic_tries), (Fate::Retry(NOW_MS + 5_000), 4)),
+                }
+            }
+        }
     }
 
     #[test]

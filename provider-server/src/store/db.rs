@@ -4,6 +4,7 @@
 mod migrations;
 mod postgres;
 mod schema;
+mod sound;
 mod sqlite;
 mod texts;
 mod url;
@@ -14,6 +15,7 @@ use super::StoreError;
 use texts::{Dialect, Texts};
 
 pub(super) use schema::Table;
+pub(crate) use sqlite::MALFORMED;
 pub use url::DatabaseUrl;
 
 /// A value to bind or that was read.
@@ -304,6 +306,14 @@ impl Conn {
         }
     }
 
+    /// After a commit: keeps the log short. What is committed is durable before it.
+    pub(super) async fn checkpoint(&mut self) -> Result<(), StoreError> {
+        match &mut self.link {
+            Link::Sqlite(link) => sqlite::checkpoint(link).await,
+            Link::Postgres(_) => Ok(()),
+        }
+    }
+
     /// Whether the connection still answers.
     pub async fn ping(&mut self) -> Result<(), StoreError> {
         match &mut self.link {
@@ -361,6 +371,14 @@ impl Database {
         match &self.pools {
             Pools::Sqlite(_) => std::future::pending().await,
             Pools::Postgres(pools) => pools.listen(heard).await,
+        }
+    }
+
+    /// Whether anything that was read was found to be damaged since the start.
+    pub fn is_damaged(&self) -> bool {
+        match &self.pools {
+            Pools::Sqlite(pools) => pools.is_damaged(),
+            Pools::Postgres(_) => false,
         }
     }
 

@@ -1,11 +1,13 @@
 //! Open deliveries: read back where they did not fit in memory, and put to rest where their connection is.
 
+use std::collections::BTreeSet;
+
 use rollcall_proto::{
     id::{EventId, SchoolId, StudentId},
     webhook::event::EventType,
 };
 
-use super::{Conn, Shared, StoreError, Tx, keys::school_scope};
+use super::{Committed, Conn, Shared, StoreError, Tx, Value, keys::school_scope};
 use crate::{
     model::delivery::{NewDelivery, Trigger, state},
     sealing::Place,
@@ -83,6 +85,7 @@ pub async fn load_open(
             tracing::error!(%school, message = %event, "the body of a message is gone or damaged; it stays undelivered");
             continue;
         };
+        let trigger = Trigger::parse(&row.take::<String>(8)?).unwrap_or(Trigger::Automatic);
         page.deliveries.push(OpenDelivery {
             delivery: NewDelivery {
                 school,
@@ -96,8 +99,9 @@ pub async fn load_open(
             state: open_state(&row.take::<String>(11)?),
             tries: row.take(5)?,
             automatic_tries: row.take(6)?,
-            due_ms: row.take(7)?,
-            trigger: Trigger::parse(&row.take::<String>(8)?).unwrap_or(Trigger::Automatic),
+            // What staff ask for is due at once, whatever a clock said that was ahead.
+            due_ms: if trigger == Trigger::Automatic { row.take(7)? } else { 0 },
+            trigger,
             first_try_ms: row.take::<Option<i64>>(10)?.unwrap_or(0),
         });
     }
@@ -106,6 +110,34 @@ pub async fn load_open(
 
 fn open_state(name: &str) -> &'static str {
     [state::PARKED, state::HELD].into_iter().find(|state| *state == name).unwrap_or(state::PENDING)
+}
+
+/// When the newest attempt was made, Unix ms; 0 where none was.
+pub async fn latest_ms(conn: &mut Conn) -> Result<i64, StoreError> {
+    let sql = "SELECT COALESCE(MAX((SELECT a.at_ms FROM attempts a WHERE a.school_id = s.school_id
+                   ORDER BY a.log_sequence DESC LIMIT 1)), 0) FROM schools s";
+    conn.query_optional(sql, vec![]).await?.map_or(Ok(0), |mut row| row.take(0))
+}
+
+/// A clock that was ahead by so much was set back: what waits at these schools for a time after now waits for so much less.
+pub async fn clock_set_back(
+    tx: &mut Tx<'_>,
+    schools: Vec<SchoolId>,
+    now_ms: i64,
+    by_ms: i64,
+) -> Result<(), StoreError> {
+    tx.lock_schools(schools.iter().copied()).await?;
+    let (fixed, list) = (vec![now_ms.into(), by_ms.into()], schools.into_iter().map(Value::from).collect::<Vec<_>>());
+    let sql = "UPDATE schools SET retry_at_ms = retry_at_ms - $2 WHERE retry_at_ms > $1 AND school_id IN {list}
+               RETURNING school_id";
+    tx.conn.query_list(sql, fixed.clone(), list.clone()).await?;
+    let sql = "UPDATE events SET due_ms = due_ms - $2
+               WHERE state IN ('pending', 'parked', 'held') AND due_ms > $1 AND next_trigger = 'automatic'
+                   AND school_id IN {list} RETURNING school_id";
+    let rows = tx.conn.query_list(sql, fixed, list).await?;
+    let schools = rows.into_iter().map(|mut row| row.take(0)).collect::<Result<BTreeSet<SchoolId>, _>>()?;
+    schools.into_iter().for_each(|school| tx.after_commit(Committed::Reload(school)));
+    Ok(())
 }
 
 /// Rows that one act puts to rest: the writer is never held for long.

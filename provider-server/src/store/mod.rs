@@ -55,6 +55,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     clock::{Clock, Entropy},
     error::Refusal,
+    exit::Failure,
     sealing::{Keyring, SealError},
 };
 
@@ -71,7 +72,7 @@ pub enum StoreError {
     #[error("the disk is full: free some space, nothing was lost")]
     DiskFull,
     /// Reading or writing the disk failed. After this, nothing that the server believes of its files is sure.
-    #[error("the disk failed: the server stops to keep what is committed")]
+    #[error("the disk failed, so the server stops: it reads what is committed at its next start")]
     Io,
     /// The database has migrations that this program does not know.
     #[error("the database was made by a newer version (migration {0}): install that version or restore a backup")]
@@ -129,8 +130,7 @@ pub struct Shared {
     /// What servers that share the database tell each other.
     pub news: news::News,
     closing: CancellationToken,
-    /// Becomes true when the disk failed: the server must stop with exit code 70.
-    pub fatal: watch::Sender<bool>,
+    fatal: watch::Sender<Option<Failure>>,
 }
 
 impl Store {
@@ -154,7 +154,7 @@ impl Store {
             log_wake: watch::Sender::new(0),
             sync_wake: Notify::new(),
             closing: CancellationToken::new(),
-            fatal: watch::Sender::new(false),
+            fatal: watch::Sender::new(None),
         });
         let (committed, engine) = mpsc::unbounded_channel();
         let writer = writer::start(&database, shared.clone(), committed).await?;
@@ -225,6 +225,20 @@ impl Store {
 }
 
 impl Shared {
+    /// The server cannot go on: it must end, with this failure. The first one is told.
+    pub fn end_with(&self, failure: Failure) {
+        self.fatal.send_if_modified(|fatal| {
+            let is_first = fatal.is_none();
+            fatal.get_or_insert(failure);
+            is_first
+        });
+    }
+
+    /// Why the server must end, once it must.
+    pub fn fatal(&self) -> watch::Receiver<Option<Failure>> {
+        self.fatal.subscribe()
+    }
+
     /// Tells live tails that attempts were recorded, here and at the other servers.
     pub fn attempts_recorded(&self) {
         self.log_wake.send_modify(|count| *count += 1);

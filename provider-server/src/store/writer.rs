@@ -16,10 +16,10 @@ use super::{
     Shared, StoreError,
     audit::{self, AuditAct},
     commit_mark::{CommitId, Mark},
-    db::{Conn, Database},
+    db::{Conn, Database, MALFORMED},
     nodes,
 };
-use crate::{crash, model::delivery::NewDelivery};
+use crate::{crash, exit::Failure, model::delivery::NewDelivery};
 use rollcall_proto::id::SchoolId;
 
 /// Jobs that may wait for the writer; more wait in their callers.
@@ -107,7 +107,7 @@ where
 impl Shared {
     /// What became of a job that was dropped: it did nothing.
     pub(super) fn not_done(&self) -> StoreError {
-        match self.closing.is_cancelled() || *self.fatal.borrow() {
+        match self.closing.is_cancelled() || self.fatal.borrow().is_some() {
             true => StoreError::Stopping,
             false => StoreError::Unreachable,
         }
@@ -216,7 +216,12 @@ pub(super) async fn start(
             false => None,
         };
         let (database, shared, engine) = (database.clone(), shared.clone(), engine.clone());
+        let needed = Needed(shared.clone());
         let writer = Writer { database, conn: Some(conn), mark, shared, engine, last_ms: 0 }.run(jobs.clone());
+        let writer = async move {
+            let _needed = needed;
+            writer.await;
+        };
         if is_shared {
             tokio::spawn(writer);
         } else {
@@ -226,6 +231,17 @@ pub(super) async fn start(
         }
     }
     Ok(sender)
+}
+
+/// Held by a writer: where one ends, or panics, before the store is closed, the server must end too.
+struct Needed(Arc<Shared>);
+
+impl Drop for Needed {
+    fn drop(&mut self) {
+        if !self.0.closing.is_cancelled() {
+            self.0.end_with(Failure::internal("the server stopped after a failure, see the log"));
+        }
+    }
 }
 
 /// What all jobs of a transaction leave to its end.
@@ -281,8 +297,9 @@ impl Writer {
             Ok(conn) => conn,
             Err(error) => {
                 tracing::error!(%error, "no transaction could be started");
+                let may_go_on = self.may_go_on(error);
                 waiting.clear();
-                return !matches!(error, StoreError::Io);
+                return may_go_on;
             }
         };
         let mut finishes: Vec<Finish> = Vec::with_capacity(waiting.len());
@@ -329,7 +346,7 @@ impl Writer {
                 crash::point("after-commit");
                 self.hand_over(outbox);
                 finishes.into_iter().for_each(|finish| finish(Ok(())));
-                true
+                self.checkpoint().await
             }
             Err(error) => {
                 tracing::error!(%error, "a transaction was not committed");
@@ -339,14 +356,31 @@ impl Writer {
                 for finish in finishes {
                     finish(Err(error.for_another()));
                 }
-                // After a failed fsync the page cache may lie: stop, and recover from the log at the next start.
-                if matches!(error, StoreError::Io) {
-                    self.shared.fatal.send_replace(true);
-                    return false;
-                }
-                true
+                self.may_go_on(error)
             }
         }
+    }
+
+    /// Answers whether the writer may go on.
+    async fn checkpoint(&mut self) -> bool {
+        let Some(conn) = &mut self.conn else { return true };
+        match conn.checkpoint().await {
+            Ok(()) => true,
+            Err(error) => {
+                tracing::error!(%error, "the log could not be brought into the database's file");
+                self.may_go_on(error)
+            }
+        }
+    }
+
+    /// After a failed fsync the page cache may lie, and what is written over a damaged page damages more: the server ends,
+    /// and its next start recovers from the log or names the restore.
+    fn may_go_on(&self, error: StoreError) -> bool {
+        let ends = matches!(error, StoreError::Io | StoreError::Corrupt(MALFORMED));
+        if ends {
+            self.shared.end_with(error.into());
+        }
+        !ends
     }
 
     /// A connection inside a new transaction. One that was lost since the last transaction is replaced.

@@ -3,6 +3,8 @@
 mod audit;
 mod changes;
 mod engine;
+#[cfg(target_os = "linux")]
+mod faults;
 mod fuzz;
 mod golden;
 mod imports;

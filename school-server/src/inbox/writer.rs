@@ -14,6 +14,7 @@ use super::{
 };
 use crate::{
     clock::Clock,
+    error::{AppError, Kind},
     metrics::Metrics,
     receive::{message, verdict::Outcome},
     secrets::Identity,
@@ -29,8 +30,17 @@ const MAX_VERSIONS: usize = 200_000;
 
 /// Why the writer ended before it was asked to.
 #[derive(Debug, thiserror::Error)]
-#[error("the database cannot be written safely any more: {0}")]
-pub struct WriterFailure(String);
+#[error(transparent)]
+pub struct WriterFailure(StoreFailure);
+
+impl From<WriterFailure> for AppError {
+    fn from(WriterFailure(failure): WriterFailure) -> Self {
+        match failure {
+            StoreFailure::Damaged(_) => Self::new(Kind::BadData, failure.to_string()),
+            StoreFailure::Full | StoreFailure::Busy(_) | StoreFailure::Fatal(_) => Self::internal(failure.to_string()),
+        }
+    }
+}
 
 /// Owns the writing connection, the window and what is remembered of the rows.
 pub struct Writer {
@@ -132,6 +142,7 @@ impl Writer {
                     let _ = job.answer.send(outcome);
                 }
                 refused.clear();
+                self.store.checkpoint().or_else(survive)?;
                 self.purge()
             }
             Err(failure) => {
@@ -139,7 +150,7 @@ impl Writer {
                 self.versions.clear();
                 let outcome = match failure {
                     StoreFailure::Full => Outcome::DiskFull,
-                    StoreFailure::Busy(_) | StoreFailure::Fatal(_) => Outcome::Busy,
+                    StoreFailure::Busy(_) | StoreFailure::Damaged(_) | StoreFailure::Fatal(_) => Outcome::Busy,
                 };
                 for job in jobs.drain(..) {
                     let _ = job.answer.send(outcome);
@@ -292,6 +303,6 @@ fn survive(failure: StoreFailure) -> Result<(), WriterFailure> {
             warn!("the database was busy: {words}");
             Ok(())
         }
-        StoreFailure::Fatal(words) => Err(WriterFailure(words)),
+        StoreFailure::Damaged(_) | StoreFailure::Fatal(_) => Err(WriterFailure(failure)),
     }
 }

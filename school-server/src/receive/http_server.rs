@@ -56,6 +56,7 @@ impl WebhookListener {
     pub async fn serve(self, receiver: Arc<Receiver>, stop: CancellationToken) {
         let permits = Arc::new(Semaphore::new(self.max_connections));
         let tasks = TaskTracker::new();
+        let mut is_short = false;
         loop {
             // Beyond the limit connections wait in the socket's own queue.
             let permit = tokio::select! {
@@ -65,9 +66,14 @@ impl WebhookListener {
             let stream = tokio::select! {
                 () = stop.cancelled() => break,
                 accepted = self.listener.accept() => match accepted {
-                    Ok((stream, _)) => stream,
+                    Ok((stream, _)) => {
+                        is_short = false;
+                        stream
+                    }
                     Err(error) => {
-                        tracing::warn!(%error, "a connection could not be accepted");
+                        if !std::mem::replace(&mut is_short, true) {
+                            tracing::warn!(%error, "senders have to wait: no connection can be accepted");
+                        }
                         sleep(Duration::from_millis(50)).await;
                         continue;
                     }

@@ -26,6 +26,8 @@ pub const RECORDED_KEPT: u64 = 1_000_000;
 const CHECKPOINTS_KEPT: i64 = 100;
 const PURGE_ROWS: i64 = 2_000;
 const PURGE_ROUNDS: usize = 30;
+/// Pages of the write-ahead log between two checkpoints, 4 MiB.
+const CHECKPOINT_PAGES: i64 = 1_000;
 /// Of the write-ahead log this is kept after a checkpoint.
 const LOG_BYTES_KEPT: i64 = 64 << 20;
 /// Cached pages, KiB.
@@ -70,8 +72,14 @@ impl WriteStore {
         connection.pragma_update(None, "synchronous", "FULL")?;
         connection.pragma_update(None, "secure_delete", "ON")?;
         connection.pragma_update(None, "journal_size_limit", LOG_BYTES_KEPT)?;
+        connection.pragma_update(None, "wal_autocheckpoint", 0)?;
         connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
         Ok(Self { connection })
+    }
+
+    /// Whether the file opens, but may not be written.
+    pub(super) fn is_read_only(&self) -> bool {
+        self.connection.is_readonly("main").unwrap_or(false)
     }
 
     /// Which of these ids were here before, with the digest of the body that came then.
@@ -171,6 +179,20 @@ impl WriteStore {
         result
     }
 
+    /// After a commit: brings what the log holds into the database, once that is much. SQLite's own checkpoints say nothing
+    /// of their failures, and a log that is never brought in grows until the disk is full.
+    pub fn checkpoint(&self) -> Result<(), StoreFailure> {
+        let pages = |mode: &str| {
+            let mut statement = self.connection.prepare_cached(&format!("PRAGMA wal_checkpoint({mode})"))?;
+            statement.query_row([], |row| row.get::<_, i64>(1))
+        };
+        // The first only looks.
+        if pages("NOOP")? >= CHECKPOINT_PAGES {
+            pages("PASSIVE")?;
+        }
+        Ok(())
+    }
+
     fn execute(&self, text: &str, values: &[&dyn ToSql]) -> Result<usize, StoreFailure> {
         Ok(self.connection.prepare_cached(text)?.execute(values)?)
     }
@@ -268,5 +290,5 @@ fn write_students(conn: &Connection, students: &[StudentRow<'_>], now_ms: i64) -
 }
 
 fn damaged(what: &str) -> StoreFailure {
-    StoreFailure::Fatal(format!("the database is damaged ({what}): restore the data directory from a backup"))
+    StoreFailure::Damaged(what.to_owned())
 }

@@ -4,6 +4,8 @@ mod catalogue;
 mod convergence;
 mod desk;
 mod enrollment;
+#[cfg(target_os = "linux")]
+mod faults;
 mod history;
 mod process;
 mod support;

@@ -14,25 +14,25 @@ use tempfile::TempDir;
 
 use crate::support::*;
 
-fn program(folder: &Path, arguments: &[&str]) -> Command {
+pub fn program(folder: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_school-server"));
     command.args(arguments).arg("--data-dir").arg(folder).args(["--secret-store", "file"]);
     command.env_remove("ROLLCALL_CONFIG").env_remove("WEBHOOK_SECRET");
     command
 }
 
-fn run(folder: &Path, arguments: &[&str]) -> Output {
+pub fn run(folder: &Path, arguments: &[&str]) -> Output {
     program(folder, arguments).stdin(Stdio::null()).output().expect("run")
 }
 
 /// A serving program; killed when dropped.
-struct Served {
-    child: Child,
-    ready: Ready,
+pub struct Served {
+    pub child: Child,
+    pub ready: Ready,
 }
 
 impl Served {
-    fn start(folder: &Path) -> Self {
+    pub fn start(folder: &Path) -> Self {
         let mut command = program(folder, &["serve", "--listen", "127.0.0.1:0", "--ready-json", "-", "--log", "warn"]);
         let mut child = command.stdout(Stdio::piped()).spawn().expect("started");
         let mut line = String::new();
@@ -41,7 +41,7 @@ impl Served {
         Self { child, ready }
     }
 
-    fn terminate(mut self) -> Option<i32> {
+    pub fn terminate(mut self) -> Option<i32> {
         let pid = rustix::process::Pid::from_child(&self.child);
         rustix::process::kill_process(pid, rustix::process::Signal::TERM).expect("signalled");
         self.child.wait().expect("ended").code()
@@ -55,7 +55,7 @@ impl Drop for Served {
     }
 }
 
-fn now_ms() -> i64 {
+pub fn now_ms() -> i64 {
     school_server::clock::Clock::system().now_ms()
 }
 
@@ -112,7 +112,7 @@ fn newer_database_is_refused() {
     });
     let output = run(folder.path(), &["status"]);
     let words = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert_eq!(output.status.code(), Some(78), "{words}");
+    assert_eq!(output.status.code(), Some(65), "{words}");
     assert!(words.contains("newer version"), "{words}");
 }
 
@@ -225,12 +225,12 @@ fn full_disk_is_answered_503_and_recovers() {
 }
 
 /// A tmpfs of 4 MiB.
-struct SmallDisk {
-    folder: TempDir,
+pub struct SmallDisk {
+    pub folder: TempDir,
 }
 
 impl SmallDisk {
-    fn mount() -> Option<Self> {
+    pub fn mount() -> Option<Self> {
         let folder = tempfile::tempdir().expect("a folder");
         let mounted = Command::new("mount")
             .args(["-t", "tmpfs", "-o", "size=4m", "tmpfs"])
@@ -241,7 +241,7 @@ impl SmallDisk {
     }
 
     /// Leaves no free block.
-    fn fill(&self, ballast: &Path) {
+    pub fn fill(&self, ballast: &Path) {
         use std::io::Write;
         let mut file = std::fs::File::create(ballast).expect("created");
         let block = [0u8; 4096];

@@ -145,11 +145,14 @@ impl Section {
     }
 }
 
-/// The compiler is needed; without the keychain's programs its tests skip themselves and say so.
+/// The compiler is needed; without the keychain's programs and those that make a machine fail, their tests skip themselves
+/// and say so.
 fn prepare() -> Result<()> {
     setup::ensure(&[setup::C_COMPILER])?;
-    if let Err(error) = setup::ensure(&setup::KEYCHAIN) {
-        eprintln!("going on without them, the keychain's tests will say what they skip: {error:#}");
+    for needs in [&setup::KEYCHAIN[..], &setup::FAULTS] {
+        if let Err(error) = setup::ensure(needs) {
+            eprintln!("going on without them, the tests that need them will say what they skip: {error:#}");
+        }
     }
     Ok(())
 }

@@ -4,7 +4,10 @@
 
 use std::{
     path::{Path, PathBuf},
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -15,15 +18,17 @@ use sqlx::{
 };
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::{Dialect, Row, StoreError, Value, migrations};
+use super::{Dialect, Row, StoreError, Value, migrations, sound};
 
 const READERS: u32 = 4;
 /// The first SQLite without the WAL-reset corruption bug.
 const MIN_SQLITE: i32 = 3_051_003;
 const BUSY_LIMIT: Duration = Duration::from_secs(10);
 /// Pages of the log between two checkpoints, 16 MiB.
-const CHECKPOINT_PAGES: u32 = 4_000;
+const CHECKPOINT_PAGES: i64 = 4_000;
 const STATEMENTS: usize = 256;
+/// A page is not what it must be, or the disk fails where it is: SQLite does not tell the two apart.
+pub const MALFORMED: &str = "a page of its file is not as it was written, or cannot be read";
 
 /// The connection that writes, and those that read beside it.
 #[derive(Clone)]
@@ -33,8 +38,10 @@ pub struct Pools {
 }
 
 impl Pools {
-    /// Creates the file where it is missing, checks the library and migrates.
+    /// Creates the file where it is missing, checks the library, looks for damage and migrates.
     pub async fn open(path: &Path) -> Result<Self, StoreError> {
+        check_version()?;
+        sound::look(path).await?;
         let options = SqliteConnectOptions::new()
             .filename(path)
             .create_if_missing(true)
@@ -43,10 +50,10 @@ impl Pools {
             .busy_timeout(BUSY_LIMIT)
             .pragma("secure_delete", "ON");
         let mut conn = SqliteConnection::connect_with(&options).await.map_err(migration_fault)?;
-        check_version()?;
         migrations::run(&mut conn, Dialect::Sqlite, migration_fault).await?;
         conn.close().await.map_err(migration_fault)?;
-        let pool = |purpose, size| Pool::new(path.to_owned(), purpose, size);
+        let damaged = Arc::new(AtomicBool::new(false));
+        let pool = |purpose, size| Pool::new(path.to_owned(), purpose, size, damaged.clone());
         Ok(Self { writer: pool(Use::Write, 1), readers: pool(Use::Read, READERS) })
     }
 
@@ -56,6 +63,10 @@ impl Pools {
 
     pub async fn writer(&self) -> Result<Link, StoreError> {
         self.writer.take().await
+    }
+
+    pub fn is_damaged(&self) -> bool {
+        self.readers.damaged.load(Ordering::Relaxed)
     }
 
     pub async fn close(&self) {
@@ -97,13 +108,15 @@ struct Pool {
     size: u32,
     idle: Mutex<Vec<Connection>>,
     places: Arc<Semaphore>,
+    /// Of all pools of the file.
+    damaged: Arc<AtomicBool>,
 }
 
 impl Pool {
     /// At most so many connections, each opened when it is first needed.
-    fn new(path: PathBuf, purpose: Use, size: u32) -> Arc<Self> {
+    fn new(path: PathBuf, purpose: Use, size: u32, damaged: Arc<AtomicBool>) -> Arc<Self> {
         let places = Arc::new(Semaphore::new(size as usize));
-        Arc::new(Self { path, purpose, size, idle: Mutex::default(), places })
+        Arc::new(Self { path, purpose, size, idle: Mutex::default(), places, damaged })
     }
 
     /// A connection; waits where all are in use.
@@ -129,14 +142,18 @@ impl Pool {
     }
 
     fn open(&self) -> Result<Connection, StoreError> {
-        let conn = Connection::open(&self.path)?;
+        let conn = Connection::open(&self.path).map_err(|error| match error.sqlite_error_code() {
+            // It was opened before, so that handles are missing: they come back.
+            Some(rusqlite::ErrorCode::CannotOpen) => StoreError::Unreachable,
+            _ => error.into(),
+        })?;
         conn.busy_timeout(BUSY_LIMIT)?;
         conn.set_prepared_statement_cache_capacity(self.purpose.statements());
         conn.pragma_update(None, "journal_mode", "WAL")?;
         conn.pragma_update(None, "synchronous", "FULL")?;
         conn.pragma_update(None, "foreign_keys", "ON")?;
         conn.pragma_update(None, "secure_delete", "ON")?;
-        conn.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
+        conn.pragma_update(None, "wal_autocheckpoint", 0)?;
         conn.pragma_update(None, "cache_size", -i64::from(self.purpose.cache_kib()))?;
         conn.pragma_update(None, "temp_store", "MEMORY")?;
         if self.purpose == Use::Read {
@@ -187,8 +204,28 @@ impl Link {
             }
         };
         self.held = Some(held);
+        let done = match done {
+            // What only reads loses nothing by it: the server goes on with what can be read.
+            Err(StoreError::Io) if self.pool.purpose == Use::Read => Err(StoreError::Corrupt(MALFORMED)),
+            done => done,
+        };
+        if matches!(done, Err(StoreError::Corrupt(MALFORMED))) {
+            self.pool.damaged.store(true, Ordering::Relaxed);
+        }
         done
     }
+}
+
+/// Brings what the log holds into the file, once that is much. SQLite's own checkpoints say nothing of their failures: a
+/// file that takes no fsync would never get what its log holds, which would grow until the disk is full.
+pub async fn checkpoint(link: &mut Link) -> Result<(), StoreError> {
+    // The log's pages, and nothing is done.
+    let mut row = fetch(link, "PRAGMA wal_checkpoint(NOOP)".into(), vec![]).await?;
+    let pages: i64 = row.first_mut().map_or(Ok(0), |row| row.take(1))?;
+    if pages >= CHECKPOINT_PAGES {
+        fetch(link, "PRAGMA wal_checkpoint(PASSIVE)".into(), vec![]).await?;
+    }
+    Ok(())
 }
 
 /// Runs a statement; answers the rows affected.
@@ -287,10 +324,14 @@ fn migration_fault(error: sqlx::Error) -> StoreError {
 
 /// By SQLite's result code, of which the low byte is the primary one. The words name tables and constraints, never values.
 fn fault(code: i32, words: Option<&str>) -> StoreError {
+    /// The index of the log, which needs to be in no file after a crash, finds no room to grow.
+    const NO_ROOM_FOR_INDEX: i32 = 10 | 19 << 8;
     match code & 0xFF {
         13 => StoreError::DiskFull,
+        _ if code == NO_ROOM_FOR_INDEX => StoreError::DiskFull,
         10 => StoreError::Io,
-        11 | 26 => StoreError::Corrupt("SQLite says that the file is malformed"),
+        11 | 26 => StoreError::Corrupt(MALFORMED),
+        8 => StoreError::Unfit("its file may not be written: give this user the right to, and to its folder".into()),
         _ => StoreError::Database(words.unwrap_or("no words").to_owned()),
     }
 }
