@@ -20,6 +20,9 @@ pub struct Need {
 pub const C_COMPILER: Need =
     Need { program: "cc", package: "build-essential", why: "SQLite and the cryptography are compiled from C" };
 
+/// For the test that asks the system which addresses a server dials.
+pub const RECORDER: Need = Need { program: "strace", package: "strace", why: "it records what a server dials" };
+
 /// For packages.
 pub const STRIP: Need =
     Need { program: "strip", package: "binutils", why: "programs are packed without their symbols" };

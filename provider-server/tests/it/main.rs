@@ -5,6 +5,8 @@ mod changes;
 mod engine;
 mod fuzz;
 mod golden;
+#[cfg(target_os = "linux")]
+mod hostile;
 mod imports;
 mod log;
 mod mail;

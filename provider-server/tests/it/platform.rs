@@ -11,4 +11,4 @@ mod real_school;
 mod review;
 mod rotation;
 mod students;
-mod support;
+pub mod support;

@@ -145,11 +145,13 @@ impl Section {
     }
 }
 
-/// The compiler is needed; without the keychain's programs its tests skip themselves and say so.
+/// The compiler is needed; without the others their tests skip themselves and say so.
 fn prepare() -> Result<()> {
     setup::ensure(&[setup::C_COMPILER])?;
-    if let Err(error) = setup::ensure(&setup::KEYCHAIN) {
-        eprintln!("going on without them, the keychain's tests will say what they skip: {error:#}");
+    for (needs, whose) in [(&setup::KEYCHAIN[..], "the keychain's tests"), (&[setup::RECORDER], "the egress test")] {
+        if let Err(error) = setup::ensure(needs) {
+            eprintln!("going on without them, {whose} will say what they skip: {error:#}");
+        }
     }
     Ok(())
 }
