@@ -6,6 +6,7 @@ mod connection;
 mod ending;
 mod enrollment;
 mod imports;
+mod limits;
 mod matrix;
 mod real_school;
 mod review;
