@@ -8,6 +8,7 @@ mod enrollment;
 mod imports;
 mod limits;
 mod matrix;
+mod monitors;
 mod real_school;
 mod review;
 mod rotation;

@@ -5,5 +5,6 @@ mod convergence;
 mod desk;
 mod enrollment;
 mod history;
+mod limits;
 mod process;
 mod support;

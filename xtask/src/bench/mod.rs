@@ -4,6 +4,7 @@
 mod consoles;
 mod end_to_end;
 mod figures;
+mod flood;
 mod growth;
 mod ingest;
 mod latency;
@@ -31,7 +32,7 @@ use crate::{
 use self::figures::Report;
 
 /// Rows that are measured so far; the others come with PostgreSQL and imports.
-const ROWS: [u32; 12] = [1, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 14];
+const ROWS: [u32; 13] = [1, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 14, 15];
 
 #[derive(Args)]
 pub struct Bench {
@@ -123,6 +124,9 @@ impl Bench {
         // Only where it is asked for: it compiles the consoles and needs a web view.
         if self.rows.contains(&14) {
             consoles::measure(&bed, &mut report).await?;
+        }
+        if wanted(15) {
+            flood::measure(&bed, &mut report).await?;
         }
         report.print();
         if let Some(path) = &self.json {
