@@ -36,8 +36,8 @@ use super::{
 
 /// Between two healthy calls.
 const EVERY: Duration = Duration::from_millis(10);
-/// After a connection that was refused.
-const PAUSE: Duration = Duration::from_millis(10);
+/// After a connection that was refused, and between two messages of one caller.
+const PAUSE: Duration = Duration::from_millis(320);
 /// Callers of a flood of calls, each with a connection.
 const CALLERS: u32 = 32;
 /// Sign-ins that one address makes; after 100 it would be refused without a look at the password.
@@ -96,22 +96,22 @@ async fn load(bed: &Bed<'_>, flood: Flood, key: &str, name: &str) -> Result<(f64
         Flood::Oversize => (0..CALLERS).for_each(|_| drop(floods.spawn(overload(target.clone())))),
     }
     let begun = Instant::now();
-    let mut times = healthy(&stage, seconds * 1_000 / EVERY.as_millis() as u64).await?;
+    let mut times = healthy(&stage, begun + Duration::from_secs(seconds)).await?;
     let hits_per_s = target.hits.load(Ordering::Relaxed) as f64 / begun.elapsed().as_secs_f64();
     floods.shutdown().await;
     stage.kill_and_clear(bed.folder).await?;
     Ok((percentile(&mut times, 50.0), percentile(&mut times, 99.0), hits_per_s))
 }
 
-async fn healthy(stage: &Stage, calls: u64) -> Result<Vec<f64>> {
+async fn healthy(stage: &Stage, until: Instant) -> Result<Vec<f64>> {
     let (mut students, mut schools) = (stage.admin.students(), stage.admin.schools());
     let mut ticks = tokio::time::interval(EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut times = Vec::new();
-    for number in 0..calls {
+    while Instant::now() < until {
         ticks.tick().await;
-        let called = Instant::now();
-        if number % 2 == 0 {
+        let (called, number) = (Instant::now(), times.len() as u64);
+        if number.is_multiple_of(2) {
             students.put_student(put(stage, "run", number)).await?;
         } else {
             let school = stage.schools[0].id.clone();
@@ -204,6 +204,7 @@ async fn hold(target: Target, number: u32) {
     }
 }
 
+/// All callers together 100 a second at most: what is flooded is the server, not the machine that both share.
 async fn overload(target: Target) {
     let password = "x".repeat(OVERSIZE_BYTES);
     loop {
@@ -219,6 +220,7 @@ async fn overload(target: Target) {
             .is_err_and(|refused| refused.code() == tonic::Code::ResourceExhausted)
         {
             target.hit();
+            tokio::time::sleep(PAUSE).await;
         }
     }
 }
