@@ -1,14 +1,16 @@
 //! What provider, school and consoles must agree on, and nothing else: the gRPC schema, the webhook contract,
 //! the enrollment code, the roster digest, the files of OneRoster, the cells of
-//! a CSV and the typed ids.
+//! a CSV and the typed ids; and what their gRPC servers bound connections and messages with.
 
 pub mod access;
 pub mod cell;
 pub mod digest;
 pub mod enrollment;
 pub mod id;
+pub mod incoming;
 pub mod json;
 pub mod oneroster;
+pub mod oversize;
 pub mod pinned;
 pub mod violations;
 pub mod webhook;

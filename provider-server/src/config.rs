@@ -29,6 +29,7 @@ use crate::{
 const PORT: u16 = 7443;
 /// The port of liveness, readiness and metrics.
 const OPS_PORT: u16 = 7480;
+const DNS_PORT: u16 = 53;
 const MAX_CONFIG_BYTES: u64 = 1 << 20;
 
 /// Settings as they are written: the same names as flags, in the environment and in the file.
@@ -60,6 +61,9 @@ pub struct Written {
     #[arg(long, value_name = "CIDR")]
     #[serde(default)]
     pub allow_network: Vec<String>,
+    /// The name server that hosts of webhooks are looked up at, beside the hosts file [default: the system's]
+    #[arg(long, value_name = "ADDR[:PORT]")]
+    pub name_server: Option<String>,
     /// How long bodies of delivered, superseded and discarded messages and of their answers are kept [default: 30d]
     #[arg(long, value_name = "TIME")]
     pub keep_bodies: Option<String>,
@@ -126,6 +130,8 @@ pub struct Config {
     pub node_lease: Duration,
     /// Networks that the egress policy opens.
     pub allow_networks: Vec<IpNet>,
+    /// The only name server that hosts of webhooks are looked up at, where one is set.
+    pub name_server: Option<SocketAddr>,
     /// What is kept for how long.
     pub keep: Retention,
     /// How mail is sent, where it is.
@@ -190,6 +196,8 @@ impl Config {
             None => LEASE,
         };
         let networks = several(flags.allow_network, from_environment("ROLLCALL_ALLOW_NETWORK"), file.allow_network);
+        let name_server = pick(flags.name_server, "name_server", file.name_server);
+        let name_server = name_server.map(|(source, text)| name_server_address(&source, &text)).transpose()?;
         let keep = keep::retention(
             pick(flags.keep_bodies, "keep_bodies", file.keep_bodies),
             pick(flags.keep_undelivered, "keep_undelivered", file.keep_undelivered),
@@ -215,6 +223,7 @@ impl Config {
             key_source,
             node_lease,
             allow_networks,
+            name_server,
             keep,
             mail,
             ready_json: None,
@@ -275,6 +284,11 @@ fn lease(source: &str, text: &str) -> Result<Duration, Failure> {
 fn network(text: &str) -> Result<IpNet, Failure> {
     let parsed = text.parse::<IpNet>().or_else(|error| text.parse::<IpAddr>().map(IpNet::from).map_err(|_| error));
     parsed.map_err(|_| Failure::config(format!("allow_network: `{text}` is not a network like 10.0.0.0/8")))
+}
+
+fn name_server_address(source: &str, text: &str) -> Result<SocketAddr, Failure> {
+    let parsed = text.parse().or_else(|_| text.parse::<IpAddr>().map(|address| (address, DNS_PORT).into()));
+    parsed.map_err(|_| Failure::config(format!("{source}: `{text}` is not an address like 10.0.0.53 or 10.0.0.53:53")))
 }
 
 fn key_source(
@@ -351,6 +365,7 @@ mod tests {
         named("allow_network = ['10.0.0.0/99']", &[], "allow_network");
         named("ops_listen = '0.0.0.0:7480'", &[], "ops_listen");
         named("", &[("ROLLCALL_NODE_LEASE", "1")], "ROLLCALL_NODE_LEASE");
+        named("name_server = 'dns.example'", &[], "name_server");
         named("public_address = 'nowhere'", &[], "public_address");
         named("keep_bodies = 'long'", &[], "keep_bodies: `long`");
         named("keep_undelivered = '10d'", &[("ROLLCALL_KEEP_LOG", "20d")], "keep_log: 20d is shorter");
@@ -371,6 +386,10 @@ mod tests {
         let config = load("allow_network = ['127.0.0.1', '::1/128']", &pairs, Written::default()).expect("valid");
         assert_eq!(config.database.shown(), "sqlite:/var/lib/r.db");
         assert_eq!(config.allow_networks[0].to_string(), "127.0.0.1/32");
+        for (text, shown) in [("10.0.0.53", "10.0.0.53:53"), ("[::1]:5353", "[::1]:5353")] {
+            let config = load("", &[("ROLLCALL_NAME_SERVER", text)], Written::default()).expect("valid");
+            assert_eq!(config.shown().name_server, shown);
+        }
         assert!(!serde_json::to_string(&config.shown()).expect("shown").contains("secret"));
     }
 

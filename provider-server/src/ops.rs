@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use axum::{Router, extract::State, http::StatusCode, routing::get};
+use hyper::server::conn::http1;
 use hyper_util::{
-    rt::{TokioExecutor, TokioIo, TokioTimer},
-    server::conn::auto::Builder,
+    rt::{TokioIo, TokioTimer},
     service::TowerToHyperService,
 };
 use tokio::net::TcpListener;
@@ -13,6 +13,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{mail::MailStatus, metrics::Metrics, store::Store};
 
+/// A request's head must have arrived by then, and the next one after the one before.
 const HEADER_LIMIT: Duration = Duration::from_secs(5);
 /// A connection of a monitor lives at most this long.
 const CONNECTION_LIMIT: Duration = Duration::from_secs(30);
@@ -56,8 +57,8 @@ pub async fn serve(
         }
         let service = TowerToHyperService::new(router.clone());
         tasks.spawn(async move {
-            let mut builder = Builder::new(TokioExecutor::new());
-            builder.http1().timer(TokioTimer::new()).header_read_timeout(HEADER_LIMIT);
+            let mut builder = http1::Builder::new();
+            builder.timer(TokioTimer::new()).header_read_timeout(HEADER_LIMIT);
             let serving = builder.serve_connection(TokioIo::new(socket), service);
             let _ = tokio::time::timeout(CONNECTION_LIMIT, serving).await;
         });

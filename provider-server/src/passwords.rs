@@ -1,4 +1,5 @@
-//! Passwords of staff: argon2id with 19 MiB, two at a time, so that a flood of sign-ins does not starve other calls.
+//! Passwords of staff: argon2id with 19 MiB, two at a time and behind everything else that wants the processor, so that a
+//! flood of sign-ins does not starve other calls.
 
 use std::sync::Arc;
 
@@ -6,7 +7,7 @@ use argon2::{
     Algorithm, Argon2, Params, PasswordVerifier as _, Version,
     password_hash::{CustomizedPasswordHasher as _, phc::PasswordHash},
 };
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, oneshot};
 use zeroize::Zeroizing;
 
 use crate::{
@@ -21,6 +22,9 @@ const MAX_BYTES: usize = 1_024;
 const MEMORY_KIB: u32 = 19 * 1_024;
 const PASSES: u32 = 2;
 const AT_ONCE: usize = 2;
+/// A tenth of what another thread gets, where both want it all.
+#[cfg(target_os = "linux")]
+const NICE: i32 = 10;
 /// Sign-ins that may wait for their turn; more are told to come back.
 const MAX_WAITING: usize = 64;
 
@@ -90,12 +94,24 @@ impl Passwords {
         let busy = || Refusal::new(RefusalKind::Exhausted, "many sign-ins are under way: try again in a few seconds");
         let _place = self.places.clone().try_acquire_owned().map_err(|_| busy())?;
         let turn = self.turns.clone().acquire_owned().await.map_err(|_| busy())?;
+        let (done, told) = oneshot::channel();
         let work = move || {
             let _turn = turn;
-            work()
+            step_back();
+            // The caller may have gone away.
+            let _ = done.send(work());
         };
-        tokio::task::spawn_blocking(work).await.map_err(|_| busy())
+        // A thread of its own: one that has stepped back stays so.
+        std::thread::Builder::new().name("password".into()).spawn(work).map_err(|_| busy())?;
+        told.await.map_err(|_| busy())
     }
+}
+
+/// Leaves the processor to other threads where they want it.
+fn step_back() {
+    // Elsewhere it would be the whole process.
+    #[cfg(target_os = "linux")]
+    let _ = rustix::process::nice(NICE);
 }
 
 fn hasher() -> Argon2<'static> {

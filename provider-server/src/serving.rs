@@ -8,11 +8,12 @@ use std::{
     time::Duration,
 };
 
+use rollcall_proto::incoming::{Incoming, Places};
 use rustls::ServerConfig;
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::{TcpListener, TcpStream},
-    sync::{OwnedSemaphorePermit, Semaphore, mpsc},
+    sync::mpsc,
 };
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
 use tokio_stream::wrappers::ReceiverStream;
@@ -28,6 +29,8 @@ use crate::{
 };
 
 const MAX_CONNECTIONS: usize = 1_000;
+/// Of them those of one address: whoever floods from there leaves the rest to others.
+const MAX_OF_ADDRESS: usize = MAX_CONNECTIONS / 2;
 const HANDSHAKE_LIMIT: Duration = Duration::from_secs(5);
 /// Calls of one connection at once.
 const MAX_STREAMS: u32 = 200;
@@ -84,14 +87,13 @@ async fn accept(
     stop: Stop,
 ) {
     let acceptor = TlsAcceptor::from(tls);
-    let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    let places = Places::new(MAX_CONNECTIONS, MAX_OF_ADDRESS);
     let mut is_short = false;
     loop {
         let place = tokio::select! {
-            place = places.clone().acquire_owned() => place,
+            place = places.free() => place,
             () = stop.begun.cancelled() => return,
         };
-        let Ok(place) = place else { return };
         let socket = tokio::select! {
             socket = listener.accept() => socket,
             () = stop.begun.cancelled() => return,
@@ -106,6 +108,7 @@ async fn accept(
             tokio::time::sleep(Duration::from_millis(50)).await;
             continue;
         };
+        let Some(place) = places.take(place, address.ip()) else { continue };
         let (acceptor, accepted, metrics) = (acceptor.clone(), accepted.clone(), metrics.clone());
         let cut = stop.cut.clone();
         tokio::spawn(async move {
@@ -113,19 +116,19 @@ async fn accept(
             let Ok(Ok(tls)) = tokio::time::timeout(HANDSHAKE_LIMIT, acceptor.accept(socket)).await else { return };
             metrics.connections.inc();
             let cut = Box::pin(cut.cancelled_owned());
-            let connection = Connection { tls, peer: PeerAddress(address), cut, metrics, _place: place };
+            let tls = Incoming::new(tls, place);
+            let connection = Connection { tls, peer: PeerAddress(address), cut, metrics };
             let _ = accepted.send(Ok(connection)).await;
         });
     }
 }
 
-/// An accepted connection; holds its place until it is dropped.
+/// An accepted connection.
 struct Connection {
-    tls: TlsStream<TcpStream>,
+    tls: Incoming<TlsStream<TcpStream>>,
     peer: PeerAddress,
     cut: Pin<Box<WaitForCancellationFutureOwned>>,
     metrics: Metrics,
-    _place: OwnedSemaphorePermit,
 }
 
 impl Drop for Connection {

@@ -56,7 +56,8 @@ pub fn start_workers(
         let networks: Vec<String> = config.allow_networks.iter().map(ToString::to_string).collect();
         tracing::info!(networks = networks.join(","), "webhooks may reach networks that are not public, by http too");
     }
-    let client = Client::new(Dialer::new(policy.clone(), Arc::new(SystemResolver::new()), Vec::new()));
+    let client =
+        Client::new(Dialer::new(policy.clone(), Arc::new(SystemResolver::new(config.name_server)), Vec::new()));
     let limits = Limits { in_flight: in_flight_limit(), ..Limits::default() };
     let engine = Engine::new(store.clone(), client.clone(), limits, Counters::register(metrics));
     let engine = engine.with_lease(config.node_lease);

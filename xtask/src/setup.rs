@@ -31,9 +31,9 @@ pub const KEYCHAIN: [Need; 3] = [
     Need { program: "secret-tool", package: "libsecret-tools", why: "the keychain's tests read what was written" },
 ];
 
-/// For making a machine fail under the programs: its disk, its clock.
+/// For making a machine fail under the programs, its disk and its clock, and for asking it what a program dials.
 pub const FAULTS: [Need; 2] = [
-    Need { program: "strace", package: "strace", why: "failing disks are made by answering system calls with errors" },
+    Need { program: "strace", package: "strace", why: "system calls are made to fail, or are recorded, with it" },
     Need { program: "faketime", package: "faketime", why: "jumping clocks are made with it" },
 ];
 

@@ -45,6 +45,7 @@ pub async fn provider_at(stage: &Stage, folder: &str, listen: SocketAddr) -> Res
         node_lease: provider_server::engine::run::LEASE,
         key_source: KeySource::File { path: data_dir.join("key"), may_generate: true },
         allow_networks: vec!["127.0.0.0/8".parse()?],
+        name_server: None,
         keep: Default::default(),
         mail: None,
         ready_json: None,

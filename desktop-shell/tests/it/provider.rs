@@ -39,6 +39,7 @@ impl Desk {
             node_lease: provider_server::engine::run::LEASE,
             key_source: KeySource::File { path: data_dir.join("key"), may_generate: true },
             allow_networks: Vec::new(),
+            name_server: None,
             keep: Default::default(),
             mail: None,
             ready_json: None,

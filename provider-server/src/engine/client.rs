@@ -15,9 +15,10 @@ use http_body_util::BodyExt as _;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use rollcall_proto::webhook::headers::VERIFIED_KEY;
 use tokio::time::timeout;
+use url::Host;
 
 use super::{
-    dial::{CONNECT_LIMIT, DialError, Dialer, connect_detail, is_shortage, tls_detail},
+    dial::{CONNECT_LIMIT, DialError, Dialer, connect_detail, innermost, is_shortage, tls_detail},
     sign::SignedRequest,
 };
 use crate::{
@@ -114,16 +115,21 @@ impl Client {
 
     /// Vets an address that stands in the URL itself, which no resolver sees; a name is vetted when it is resolved.
     async fn execute(&self, request: Request<Bytes>) -> Result<Response<reqwest::Body>, Outcome> {
-        let uri = request.uri();
-        let plaintext = uri.scheme_str() == Some("http");
-        let port = uri.port_u16().unwrap_or(if plaintext { 80 } else { 443 });
-        let host = uri.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
-        if let Ok(address) = host.parse::<IpAddr>() {
+        // What is dialled is read from here on: numbers in another notation are addresses by now.
+        let request = reqwest::Request::try_from(request).map_err(|_| Outcome::failed(Cause::Internal, "request"))?;
+        let url = request.url();
+        let plaintext = url.scheme() == "http";
+        let port = url.port_or_known_default().ok_or_else(|| Outcome::failed(Cause::Internal, "request"))?;
+        let address = match url.host() {
+            Some(Host::Ipv4(address)) => Some(IpAddr::V4(address)),
+            Some(Host::Ipv6(address)) => Some(IpAddr::V6(address)),
+            Some(Host::Domain(_)) | None => None,
+        };
+        if let Some(address) = address {
             let vetted = self.dialer.policy().vet(SocketAddr::new(address, port), plaintext);
             vetted.map_err(|blocked| Outcome::failed(Cause::Blocked, blocked.as_str()))?;
         }
         let client = self.way((port, plaintext))?;
-        let request = reqwest::Request::try_from(request).map_err(|_| Outcome::failed(Cause::Internal, "request"))?;
         client.execute(request).await.map(Response::from).map_err(|error| explain(&error))
     }
 
@@ -291,6 +297,7 @@ fn explain_cause(error: &(dyn Error + 'static), connecting: bool) -> Option<Outc
         return Some(Outcome::failed(dial.cause, dial.detail));
     }
     if let Some(io) = error.downcast_ref::<std::io::Error>().filter(|_| connecting) {
+        let io = innermost(io);
         if is_shortage(io) {
             return Some(Outcome::failed(Cause::Internal, SHORTAGE));
         }

@@ -11,7 +11,11 @@ use std::{
     time::Duration,
 };
 
-use hickory_resolver::net::NetError;
+use hickory_resolver::{
+    TokioResolver,
+    config::{ConnectionConfig, NameServerConfig, ResolverConfig},
+    net::NetError,
+};
 use rustls::{CertificateError, ClientConfig, RootCertStore};
 use rustls_pki_types::{CertificateDer, ServerName};
 use tokio::{net::TcpStream, time::timeout};
@@ -57,13 +61,18 @@ pub trait Resolve: Send + Sync {
     fn lookup(&self, name: &str) -> Lookup;
 }
 
-/// The system's name servers and hosts file.
-pub struct SystemResolver(Option<Arc<hickory_resolver::TokioResolver>>);
+/// The system's name servers, or a set one, and its hosts file.
+pub struct SystemResolver(Option<Arc<TokioResolver>>);
 
 impl SystemResolver {
-    /// Reads the system's settings; where there are none, no name resolves.
-    pub fn new() -> Self {
-        let built = hickory_resolver::TokioResolver::builder_tokio().and_then(|mut builder| {
+    /// Asks this name server alone or, without one, those of the system's settings; where there are none, no name
+    /// resolves.
+    pub fn new(name_server: Option<SocketAddr>) -> Self {
+        let builder = match name_server {
+            Some(socket) => Ok(TokioResolver::builder_with_config(asking(socket), Default::default())),
+            None => TokioResolver::builder_tokio(),
+        };
+        let built = builder.and_then(|mut builder| {
             let options = builder.options_mut();
             options.timeout = DNS_LIMIT / 2;
             options.ip_strategy = hickory_resolver::config::LookupIpStrategy::Ipv4AndIpv6;
@@ -77,10 +86,13 @@ impl SystemResolver {
     }
 }
 
-impl Default for SystemResolver {
-    fn default() -> Self {
-        Self::new()
-    }
+fn asking(name_server: SocketAddr) -> ResolverConfig {
+    let connections = [ConnectionConfig::udp(), ConnectionConfig::tcp()].map(|mut connection| {
+        connection.port = name_server.port();
+        connection
+    });
+    let server = NameServerConfig::new(name_server.ip(), true, connections.to_vec());
+    ResolverConfig::from_name_servers(vec![server])
 }
 
 impl Resolve for SystemResolver {
@@ -208,7 +220,9 @@ pub fn is_shortage(error: &std::io::Error) -> bool {
 pub fn connect_detail(error: &std::io::Error) -> &'static str {
     match error.kind() {
         std::io::ErrorKind::ConnectionRefused => "refused",
-        std::io::ErrorKind::ConnectionReset => "reset",
+        std::io::ErrorKind::ConnectionReset
+        | std::io::ErrorKind::ConnectionAborted
+        | std::io::ErrorKind::BrokenPipe => "reset",
         std::io::ErrorKind::NetworkUnreachable | std::io::ErrorKind::HostUnreachable => "unreachable",
         std::io::ErrorKind::TimedOut => "slow",
         _ => "failed",
@@ -217,12 +231,13 @@ pub fn connect_detail(error: &std::io::Error) -> &'static str {
 
 /// A word for failed TLS; `None` where it was not TLS that failed.
 pub fn tls_detail(error: &std::io::Error) -> Option<&'static str> {
-    let inner = error.get_ref()?;
-    // What TLS says stands inside of an I/O error, or of one inside of another.
-    if let Some(nested) = inner.downcast_ref::<std::io::Error>() {
-        return tls_detail(nested);
-    }
-    Some(tls_word(inner.downcast_ref::<rustls::Error>()?))
+    Some(tls_word(innermost(error).get_ref()?.downcast_ref::<rustls::Error>()?))
+}
+
+/// The I/O error inside of those that only wrap it: they hide its kind, and do not name it as their source.
+pub fn innermost(error: &std::io::Error) -> &std::io::Error {
+    let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<std::io::Error>());
+    inner.map_or(error, innermost)
 }
 
 fn tls_word(error: &rustls::Error) -> &'static str {

@@ -11,7 +11,7 @@ use std::{
 
 use futures::{FutureExt as _, future::BoxFuture};
 use http::{HeaderMap, Request, Response, header::AUTHORIZATION};
-use rollcall_proto::{access::ACCESS, json::POOL, provider::v1::Role as RpcRole};
+use rollcall_proto::{access::ACCESS, json::POOL, oversize, provider::v1::Role as RpcRole};
 use tokio_util::sync::CancellationToken;
 use tonic::{Status, body::Body};
 use tower::{Layer, Service};
@@ -190,7 +190,7 @@ async fn run<E>(path: &str, call: impl Future<Output = Result<Response<Body>, E>
             Err(_) => return Ok(Status::deadline_exceeded("the call took longer than 60 s").into_http()),
         }
     };
-    answer.unwrap_or_else(|_| {
+    answer.map(|answer| answer.map(oversize::response)).unwrap_or_else(|_| {
         tracing::error!(path, "a handler panicked");
         Ok(status::fault().into_http())
     })

@@ -7,6 +7,7 @@ use std::pin::Pin;
 use futures::{Stream, StreamExt as _, stream};
 use rollcall_proto::{
     id::{DistrictId, SchoolId},
+    oversize,
     provider::v1::{self as pb, change::Act, student_service_server::StudentService},
 };
 use tokio_stream::wrappers::ReceiverStream;
@@ -158,7 +159,9 @@ impl StudentService for Students {
     async fn apply(&self, request: Request<Streaming<pb::Change>>) -> Answer<Self::ApplyStream> {
         let caller = caller(&request)?;
         let mut changes = request.into_inner();
-        let Some(first) = changes.message().await? else { return Ok(Response::new(Box::pin(stream::empty()))) };
+        let Some(first) = changes.message().await.map_err(oversize::status)? else {
+            return Ok(Response::new(Box::pin(stream::empty())));
+        };
         let district = known_district(&self.store, &caller.scope, &first.district).await.map_err(to_status)?;
         let door = StreamDoor {
             store: self.store.clone(),
@@ -169,7 +172,7 @@ impl StudentService for Students {
             named: first.district.clone(),
         };
         let acks = stream::once(async { Ok(first) })
-            .chain(changes)
+            .chain(changes.map(|change| change.map_err(oversize::status)))
             .ready_chunks(CHUNK)
             .map(move |chunk| door.clone().take(chunk))
             .buffered(CHUNKS_UNDER_WAY)

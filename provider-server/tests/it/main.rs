@@ -7,6 +7,8 @@ mod engine;
 mod faults;
 mod fuzz;
 mod golden;
+#[cfg(target_os = "linux")]
+mod hostile;
 mod imports;
 mod log;
 mod mail;

@@ -1,6 +1,8 @@
 //! What the tests share: a store with a database of its own, a district with schools.
 
 mod database;
+#[cfg(unix)]
+pub mod program;
 
 use std::sync::Arc;
 

@@ -5,16 +5,23 @@ mod events;
 mod export;
 mod history;
 
-use std::{net::SocketAddr, time::Duration};
+use std::{io, net::SocketAddr, time::Duration};
 
-use rollcall_proto::school::v1::receiver_service_server::ReceiverServiceServer;
-use subtle::ConstantTimeEq;
-use tokio::{net::TcpListener, task::JoinHandle};
-use tokio_util::sync::CancellationToken;
-use tonic::{
-    Request, Status,
-    transport::{Server, server::TcpIncoming},
+use futures::{Stream, stream};
+use rollcall_proto::{
+    incoming::{Incoming, Places},
+    oversize,
+    school::v1::receiver_service_server::ReceiverServiceServer,
 };
+use subtle::ConstantTimeEq;
+use tokio::{
+    net::{TcpListener, TcpStream},
+    task::JoinHandle,
+    time::sleep,
+};
+use tokio_util::sync::CancellationToken;
+use tonic::{Request, Status, transport::Server};
+use tower::util::MapResponseLayer;
 use zeroize::Zeroizing;
 
 use crate::error::AppError;
@@ -22,6 +29,11 @@ use desk::Desk;
 
 const MAX_REQUEST_BYTES: usize = 1024 * 1024;
 const MAX_STREAMS: u32 = 64;
+/// A desk needs one or two; whatever else runs on this computer waits.
+const MAX_CONNECTIONS: usize = 64;
+/// Who is silent is asked after this time, and closed where it does not answer in that time.
+const KEEPALIVE: Duration = Duration::from_secs(30);
+const KEEPALIVE_LIMIT: Duration = Duration::from_secs(20);
 const CALL_TIMEOUT: Duration = Duration::from_secs(60);
 /// How long open calls may take to end once the server stops.
 const DRAIN: Duration = Duration::from_secs(5);
@@ -41,15 +53,18 @@ pub async fn serve(
     let service = ReceiverServiceServer::new(desk).max_decoding_message_size(MAX_REQUEST_BYTES);
     let guard = move |request: Request<()>| check_token(request, &token);
     let router = Server::builder()
+        .layer(MapResponseLayer::new(oversize::response))
         .timeout(CALL_TIMEOUT)
         .concurrency_limit_per_connection(MAX_STREAMS as usize)
         .max_concurrent_streams(MAX_STREAMS)
         .http2_max_header_list_size(16 * 1024)
+        .http2_keepalive_interval(Some(KEEPALIVE))
+        .http2_keepalive_timeout(Some(KEEPALIVE_LIMIT))
         .add_service(health)
         .add_service(tonic::service::interceptor::InterceptedService::new(service, guard));
     let server = tokio::spawn(async move {
         let signal = stop.clone();
-        let serving = router.serve_with_incoming_shutdown(TcpIncoming::from(listener), signal.cancelled_owned());
+        let serving = router.serve_with_incoming_shutdown(connections(listener), signal.cancelled_owned());
         let limit = async {
             stop.cancelled().await;
             tokio::time::sleep(DRAIN).await;
@@ -62,6 +77,25 @@ pub async fn serve(
         }
     });
     Ok((bound, server))
+}
+
+/// Connections as they come, each in a place.
+fn connections(listener: TcpListener) -> impl Stream<Item = io::Result<Incoming<TcpStream>>> {
+    let places = Places::new(MAX_CONNECTIONS, MAX_CONNECTIONS);
+    stream::unfold((listener, places), |(listener, places)| async move {
+        loop {
+            let free = places.free().await;
+            let Ok((socket, address)) = listener.accept().await else {
+                // Out of file handles: wait for some to be closed.
+                sleep(Duration::from_millis(50)).await;
+                continue;
+            };
+            if let Some(place) = places.take(free, address.ip()) {
+                let _ = socket.set_nodelay(true);
+                return Some((Ok(Incoming::new(socket, place)), (listener, places)));
+            }
+        }
+    })
 }
 
 /// `authorization: Bearer <pairing token>`, compared in constant time.

@@ -7,5 +7,6 @@ mod enrollment;
 #[cfg(target_os = "linux")]
 mod faults;
 mod history;
+mod limits;
 mod process;
 mod support;

@@ -22,6 +22,7 @@ use zeroize::Zeroizing;
 
 /// Monday, 23 November 2026.
 pub const NOW_MS: i64 = 1_795_449_600_000;
+const MAX_CONNECTIONS: usize = 256;
 pub const DIGEST_KEY: [u8; 32] = [3; 32];
 
 pub fn secret() -> SigningSecret {
@@ -73,15 +74,24 @@ impl Receiver {
     }
 
     pub async fn start_in(folder: TempDir) -> Self {
+        Self::start_with(folder, MAX_CONNECTIONS).await
+    }
+
+    /// One that serves no more connections at once.
+    pub async fn with_connections(most: usize) -> Self {
+        Self::start_with(enrolled_folder(), most).await
+    }
+
+    async fn start_with(folder: TempDir, max_connections: usize) -> Self {
         let clock = Clock::manual(NOW_MS);
-        let running = start_app(folder.path(), clock.clone()).await;
+        let running = start_app(folder.path(), clock.clone(), max_connections).await;
         Self { folder, clock, running, http: Client::new() }
     }
 
     /// Stops it in order and starts it again on the same folder.
     pub async fn restart(self) -> Self {
         self.running.stop().await.expect("a clean stop");
-        let running = start_app(self.folder.path(), self.clock.clone()).await;
+        let running = start_app(self.folder.path(), self.clock.clone(), MAX_CONNECTIONS).await;
         Self { running, ..self }
     }
 
@@ -102,11 +112,11 @@ impl Receiver {
     }
 }
 
-async fn start_app(folder: &Path, clock: Clock) -> Running {
+async fn start_app(folder: &Path, clock: Clock, max_connections: usize) -> Running {
     let data_dir = DataDir::open(folder).expect("opened");
     let lock = data_dir.lock().expect("free");
     let any = "127.0.0.1:0".parse().expect("an address");
-    let serve = ServeSettings { listen: any, grpc_listen: any, tls: None, max_connections: 256 };
+    let serve = ServeSettings { listen: any, grpc_listen: any, tls: None, max_connections };
     let secret_store = file_store(folder);
     app::start(Parts { data_dir, secret_store, clock, lock }, Some(serve)).await.expect("started")
 }

@@ -5,6 +5,7 @@ mod cluster;
 mod consoles;
 mod end_to_end;
 mod figures;
+mod flood;
 mod growth;
 mod import;
 mod ingest;
@@ -33,7 +34,7 @@ use crate::{
 use self::figures::Report;
 
 /// The rows of docs/performance.md.
-const ROWS: RangeInclusive<u32> = 1..=14;
+const ROWS: RangeInclusive<u32> = 1..=15;
 
 #[derive(Args)]
 pub struct Bench {
@@ -131,6 +132,9 @@ impl Bench {
         // Only where it is asked for: it compiles the consoles and needs a web view.
         if self.rows.contains(&14) {
             consoles::measure(&bed, &mut report).await?;
+        }
+        if wanted(15) {
+            flood::measure(&bed, &mut report).await?;
         }
         report.print();
         if let Some(path) = &self.json {

@@ -12,6 +12,8 @@ const TOKENS: &[&str] = &[
     "data_dir",
     "database_url",
     "node_lease",
+    "name_server",
+    "127.0.0.53",
     "allow_network",
     "public_address",
     "key_file",

@@ -55,6 +55,7 @@ impl Server {
             key_source: KeySource::File { path: data_dir.join("keys"), may_generate: true },
             node_lease: std::time::Duration::from_secs(60),
             allow_networks: vec!["127.0.0.0/8".parse().expect("a network")],
+            name_server: None,
             keep: Default::default(),
             mail: None,
             ready_json: None,

@@ -70,7 +70,11 @@ impl TestDatabase {
 
     /// Its address as a program is told it.
     pub fn address(&self) -> String {
-        url_text(self.name.as_ref().expect("a database on a server"))
+        match (&self.name, &self.url) {
+            (Some(name), _) => url_text(name),
+            (None, DatabaseUrl::Sqlite(file)) => format!("sqlite:{}", file.display()),
+            (None, DatabaseUrl::Postgres(_)) => unreachable!("a database on a server has a name"),
+        }
     }
 
     /// The address of another database of the server, which is not made.
