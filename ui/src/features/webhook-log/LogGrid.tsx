@@ -54,7 +54,7 @@ export const LogGrid = memo(function LogGrid({
   const late = useDelayed(loading !== null && rows.length === 0);
   const rowClass = useCallback(
     (row: Attempt) =>
-      `${EDGE[edgeOf(row, resent)] ?? ""} ${fresh.has(row.logSequence) ? "animate-[fresh_1.2s_steps(4)]" : ""}`,
+      `${EDGE[edgeOf(row, resent)] ?? ""} ${fresh.has(row.logSequence) ? "motion-safe:bg-accent-selected" : ""}`,
     [fresh, resent],
   );
   const time = searchedUntil ? formatTime(searchedUntil, zone) : "";

@@ -63,7 +63,7 @@ test("a new attempt is on top within a second; a status is a word, not a colour 
   const newest = log.attempts.at(-1) as Attempt;
   await waitFor(() => expect(within(firstRow()).getByText(newest.messageId)).toBeVisible(), { timeout: 1_000 });
   expect(within(firstRow()).getByText("Retrying")).toBeVisible();
-  expect(firstRow().className).toContain("fresh");
+  expect(firstRow()).toHaveClass("motion-safe:bg-accent-selected");
 });
 
 test("scrolling freezes the list; the pill counts what waits and goes on", async () => {
