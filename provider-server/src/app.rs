@@ -190,8 +190,6 @@ impl Running {
 /// Serves until SIGTERM, SIGINT or a failure.
 pub async fn run(config: Config) -> Result<(), Failure> {
     forbid_core_dumps();
-    #[cfg(target_os = "linux")]
-    forbid_huge_pages();
     // Files that others make for us, the database's among them, are for this user alone.
     rustix::process::umask(rustix::fs::Mode::RWXG | rustix::fs::Mode::RWXO);
     let ready_json = config.ready_json.clone();
@@ -269,14 +267,6 @@ async fn prepare_owner_code(store: &Store, file: &Path) -> Result<bool, Failure>
 async fn report_stop(health: tonic_health::server::HealthReporter, stopping: CancellationToken) {
     stopping.cancelled().await;
     health.set_service_status("", tonic_health::ServingStatus::NotServing).await;
-}
-
-/// With huge pages the heap's many small parts take several times what is in them.
-#[cfg(target_os = "linux")]
-fn forbid_huge_pages() {
-    if let Err(error) = rustix::thread::disable_transparent_huge_pages(true) {
-        tracing::debug!(%error, "huge pages could not be switched off");
-    }
 }
 
 /// A core dump would hold keys.

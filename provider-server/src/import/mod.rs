@@ -32,9 +32,10 @@ pub use upload::{MAX_UPLOAD_BYTES, Upload};
 
 /// What became of a run that the server was reading when it stopped: its file is gone.
 const INTERRUPTED: &str = "the server stopped while it read the file; nothing was applied: upload it again";
-/// A fault of ours; its cause is in the server's log.
+/// There was no room for what was read.
 const DISK_WAS_FULL: &str =
     "the server's disk was full while the file was read; nothing was applied: free some space and upload it again";
+/// A fault of ours; its cause is in the server's log.
 const FAULT: &str = "the server could not go on with the run; nothing was applied, its log says more";
 
 /// Files that are read at once: each needs about 60 bytes for each user of its roster.

@@ -326,7 +326,8 @@ pub async fn within<T>(what: &str, wait: impl Future<Output = T>) -> T {
     tokio::time::timeout(LIMIT, wait).await.unwrap_or_else(|_| panic!("not in {LIMIT:?}: {what}"))
 }
 
-/// Waits until something is so; it is looked at again and again.
+/// Waits until something is so; it is looked at again and again, because what is looked at is another process, its files or
+/// its log, and tells nobody.
 pub async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
     within(what, async {
         while !is_so().await {
