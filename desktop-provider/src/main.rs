@@ -15,7 +15,7 @@ use tauri::Manager;
 use tauri_plugin_deep_link::DeepLinkExt;
 
 fn main() {
-    host::start_log();
+    host::begin();
     let shell = Shell::new(rules::RULES);
     let app = tauri::Builder::default()
         // First, so that a second start ends before it does anything; a link it was given comes here.

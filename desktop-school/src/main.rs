@@ -37,7 +37,7 @@ struct Arguments {
 
 fn main() {
     let arguments = Arguments::parse();
-    host::start_log();
+    host::begin();
     let shell = Shell::new(rules::RULES);
     let receiver = Receiver::new(arguments.common, arguments.serve, shell.links.clone());
     let (hidden, link) = (arguments.hidden, arguments.link);

@@ -259,10 +259,12 @@ pub fn window_state() -> tauri_plugin_window_state::StateFlags {
     StateFlags::SIZE | StateFlags::POSITION | StateFlags::MAXIMIZED | StateFlags::FULLSCREEN
 }
 
-/// Logs warnings to stderr; `ROLLCALL_LOG` names another filter.
-pub fn start_log() {
+/// Before anything else: logs warnings to stderr (`ROLLCALL_LOG` names another filter), and chooses how windows are drawn.
+pub fn begin() {
     let filter = std::env::var("ROLLCALL_LOG").unwrap_or_else(|_| "warn".into());
     let filter = tracing_subscriber::EnvFilter::try_new(filter).unwrap_or_else(|_| "warn".into());
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     let _ = log.try_init(); // A second call changes nothing.
+    #[cfg(target_os = "linux")]
+    crate::drawing::choose();
 }

@@ -9,6 +9,8 @@
 mod calls;
 pub mod check;
 pub mod codec;
+#[cfg(all(feature = "tauri", target_os = "linux"))]
+mod drawing;
 pub mod error;
 #[cfg(feature = "tauri")]
 pub mod host;

@@ -94,10 +94,11 @@ impl Passwords {
         let busy = || Refusal::new(RefusalKind::Exhausted, "many sign-ins are under way: try again in a few seconds");
         let _place = self.places.clone().try_acquire_owned().map_err(|_| busy())?;
         let turn = self.turns.clone().acquire_owned().await.map_err(|_| busy())?;
+        let is_alone = self.turns.available_permits() > 0;
         let (done, told) = oneshot::channel();
         let work = move || {
             let _turn = turn;
-            step_back();
+            step_back(is_alone);
             // The caller may have gone away.
             let _ = done.send(work());
         };
@@ -107,12 +108,24 @@ impl Passwords {
     }
 }
 
-/// Leaves the processor to other threads where they want it.
-fn step_back() {
-    // Elsewhere it would be the whole process.
-    #[cfg(target_os = "linux")]
-    let _ = rustix::process::nice(NICE);
+/// Leaves the processor to other threads where they want it: the only hash under way for the most part, a second one
+/// beside it wholly, so that at a flood another thread never waits for the processor.
+#[cfg(target_os = "linux")]
+fn step_back(is_alone: bool) {
+    use thread_priority::{
+        NormalThreadSchedulePolicy, ThreadPriority, ThreadSchedulePolicy, set_thread_priority_and_policy,
+        thread_native_id,
+    };
+    let wholly = ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Idle);
+    if is_alone || set_thread_priority_and_policy(thread_native_id(), ThreadPriority::Min, wholly).is_err() {
+        // Where it is refused, a flood is felt.
+        let _ = rustix::process::nice(NICE);
+    }
 }
+
+/// Elsewhere it would be the whole process.
+#[cfg(not(target_os = "linux"))]
+fn step_back(_is_alone: bool) {}
 
 fn hasher() -> Argon2<'static> {
     let params = Params::new(MEMORY_KIB, PASSES, 1, None).expect("constants inside argon2's ranges");

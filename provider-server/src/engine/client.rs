@@ -10,12 +10,15 @@ use std::{
 };
 
 use bytes::{Bytes, BytesMut};
-use http::{HeaderMap, Method, Request, Response, StatusCode, Uri, header};
+use http::{HeaderMap, Response, StatusCode, header};
 use http_body_util::BodyExt as _;
-use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use reqwest::{
+    Method, Request,
+    dns::{Addrs, Name, Resolve, Resolving},
+};
 use rollcall_proto::webhook::headers::VERIFIED_KEY;
 use tokio::time::timeout;
-use url::Host;
+use url::{Host, Url};
 
 use super::{
     dial::{CONNECT_LIMIT, DialError, Dialer, connect_detail, innermost, is_shortage, tls_detail},
@@ -114,9 +117,8 @@ impl Client {
     }
 
     /// Vets an address that stands in the URL itself, which no resolver sees; a name is vetted when it is resolved.
-    async fn execute(&self, request: Request<Bytes>) -> Result<Response<reqwest::Body>, Outcome> {
-        // What is dialled is read from here on: numbers in another notation are addresses by now.
-        let request = reqwest::Request::try_from(request).map_err(|_| Outcome::failed(Cause::Internal, "request"))?;
+    async fn execute(&self, request: Request) -> Result<Response<reqwest::Body>, Outcome> {
+        // What is dialled is read from this: numbers in another notation are addresses by now.
         let url = request.url();
         let plaintext = url.scheme() == "http";
         let port = url.port_or_known_default().ok_or_else(|| Outcome::failed(Cause::Internal, "request"))?;
@@ -137,12 +139,13 @@ impl Client {
     /// sent, and others give theirs back.
     async fn execute_patiently(
         &self,
-        request: Request<Bytes>,
+        request: Request,
         limit: Duration,
         begun: Instant,
     ) -> Result<Response<reqwest::Body>, Outcome> {
         loop {
-            match self.execute(request.clone()).await {
+            let again = request.try_clone().ok_or_else(|| Outcome::failed(Cause::Internal, "request"))?;
+            match self.execute(again).await {
                 Err(failed)
                     if failed.kind() == Some(FailureKind::Ours) && begun.elapsed() + 2 * SHORTAGE_WAIT < limit =>
                 {
@@ -160,12 +163,12 @@ impl Client {
 
     /// Sends a signed request.
     pub async fn send(&self, signed: SignedRequest, clock: &dyn Clock) -> Outcome {
-        let (uri, headers, body, timeout_ms) = signed.into_parts();
+        let (url, headers, body, timeout_ms) = signed.into_parts();
+        let Some(url) = url else { return Outcome::failed(Cause::Internal, "request") };
         let request_bytes = u32::try_from(body.len()).unwrap_or(u32::MAX);
-        let mut request = Request::new(body);
-        *request.method_mut() = Method::POST;
-        *request.uri_mut() = uri;
+        let mut request = Request::new(Method::POST, url);
         *request.headers_mut() = headers;
+        *request.body_mut() = Some(body.into());
         let begun = Instant::now();
         let mut outcome = self.attempt(request, timeout_ms, begun, clock).await;
         outcome.request_bytes = request_bytes;
@@ -174,18 +177,15 @@ impl Client {
     }
 
     /// Asks an address for anything at all: the code of its answer.
-    pub async fn greet(&self, uri: Uri, limit: Duration) -> Result<u16, Outcome> {
-        let mut request = Request::new(Bytes::new());
-        *request.method_mut() = Method::HEAD;
-        *request.uri_mut() = uri;
-        match timeout(limit, self.execute(request)).await {
+    pub async fn greet(&self, url: Url, limit: Duration) -> Result<u16, Outcome> {
+        match timeout(limit, self.execute(Request::new(Method::HEAD, url))).await {
             Ok(Ok(response)) => Ok(response.status().as_u16()),
             Ok(Err(failed)) => Err(failed),
             Err(_) => Err(Outcome::failed(Cause::Timeout, "head")),
         }
     }
 
-    async fn attempt(&self, request: Request<Bytes>, timeout_ms: u32, begun: Instant, clock: &dyn Clock) -> Outcome {
+    async fn attempt(&self, request: Request, timeout_ms: u32, begun: Instant, clock: &dyn Clock) -> Outcome {
         let limit = Duration::from_millis(timeout_ms.into());
         let response = match timeout(limit, self.execute_patiently(request, limit, begun)).await {
             Ok(Ok(response)) => response,

@@ -1,11 +1,12 @@
 //! Signing: pure. What is not signed cannot be sent.
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Uri, header};
+use http::{HeaderMap, HeaderName, HeaderValue, header};
 use rollcall_proto::{
     id::EventId,
     webhook::{headers, signature::sign_all},
 };
+use url::Url;
 
 use crate::model::connection::Connection;
 
@@ -17,16 +18,16 @@ const AGENT: HeaderValue = HeaderValue::from_static(concat!("Rollcall/", env!("C
 
 /// A request as it goes out: only made by [`sign`].
 pub struct SignedRequest {
-    uri: Uri,
+    url: Option<Url>,
     headers: HeaderMap,
     body: Bytes,
     timeout_ms: u32,
 }
 
 impl SignedRequest {
-    /// The request, and how long the whole attempt may take, ms.
-    pub fn into_parts(self) -> (Uri, HeaderMap, Bytes, u32) {
-        (self.uri, self.headers, self.body, self.timeout_ms)
+    /// The request, and how long the whole attempt may take, ms. Without an address where the connection has none.
+    pub fn into_parts(self) -> (Option<Url>, HeaderMap, Bytes, u32) {
+        (self.url, self.headers, self.body, self.timeout_ms)
     }
 }
 
@@ -42,5 +43,5 @@ pub fn sign(connection: &Connection, event: EventId, body: Bytes, at_ms: i64) ->
     headers.insert(SIGNATURE, text(signature));
     headers.insert(ID, text(id));
     headers.insert(TIMESTAMP, HeaderValue::from(timestamp_s));
-    SignedRequest { uri: connection.url.clone(), headers, body, timeout_ms: connection.timeout_ms }
+    SignedRequest { url: connection.url.clone(), headers, body, timeout_ms: connection.timeout_ms }
 }

@@ -31,9 +31,10 @@ use crate::{
     },
 };
 
-/// Changes of a stream that are taken in one go, and how many such goes are under way at once.
+/// Changes of a stream that are taken in one go, and how many such goes are under way at once: while a batch of four commits,
+/// the next one is read.
 const CHUNK: usize = 256;
-const CHUNKS_UNDER_WAY: usize = 4;
+const CHUNKS_UNDER_WAY: usize = 8;
 const MAX_KEY_CHARS: usize = 128;
 const EXPORT_BUFFER: usize = 4;
 const MAX_REASON_CHARS: usize = 500;

@@ -6,6 +6,7 @@ use rollcall_proto::{
     id::{SchoolId, SecretId},
     webhook::signature::SigningSecret,
 };
+use url::Url;
 
 use super::{breaker::Breaker, retry::RetryPolicy};
 
@@ -44,8 +45,8 @@ pub struct Connection {
     pub version: u64,
     /// What staff say.
     pub state: ConnectionState,
-    /// Vetted when it was saved, and vetted again when it is dialled.
-    pub url: http::Uri,
+    /// Vetted when it was saved, and vetted again when it is dialled; none before the school is connected.
+    pub url: Option<Url>,
     /// When to try again.
     pub retry: RetryPolicy,
     /// The whole attempt, 1 to 15,000 ms.
@@ -59,9 +60,7 @@ pub struct Connection {
 impl Connection {
     /// Whether anything can be sent: active, with an address and a secret.
     pub fn can_send(&self, now_ms: i64) -> bool {
-        self.state == ConnectionState::Active
-            && self.url.authority().is_some()
-            && self.live_secrets(now_ms).next().is_some()
+        self.state == ConnectionState::Active && self.url.is_some() && self.live_secrets(now_ms).next().is_some()
     }
 
     /// The secrets that sign at this time, newest first.

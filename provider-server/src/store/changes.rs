@@ -28,8 +28,8 @@ use crate::{
 };
 use batch::{Batch, KnownSchool, KnownStudent};
 
-/// Changes in one call at most.
-pub const MAX_BATCH: usize = 1_000;
+/// Changes in one call, and in one batch of calls, at most. On PostgreSQL it is four statements a table.
+pub const MAX_BATCH: usize = 1_024;
 
 /// What became of each change, in order.
 pub type Outcomes = Vec<Result<ChangeOutcome, Refusal>>;

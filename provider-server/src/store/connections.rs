@@ -6,6 +6,7 @@ use rollcall_proto::{
     id::{DistrictId, SchoolId, SecretId},
     webhook::signature::SigningSecret,
 };
+use url::Url;
 
 use super::{Conn, Row, Shared, StoreError, keys::school_scope};
 use crate::{
@@ -83,7 +84,7 @@ fn read(mut row: Row, secrets: &HashMap<SchoolId, Vec<LiveSecret>>) -> Result<St
         school,
         version: row.take(1)?,
         state,
-        url: row.take::<String>(3)?.parse().unwrap_or_default(),
+        url: Url::parse(&row.take::<String>(3)?).ok().filter(Url::has_host),
         retry: RetryPolicy::from_row(row.take(4)?, &row.take::<String>(5)?, row.take(6)?),
         timeout_ms: row.take::<u32>(7)?.clamp(1, MAX_TIMEOUT_MS),
         max_in_flight: row.take::<u32>(8)?.clamp(1, MAX_IN_FLIGHT),

@@ -9,7 +9,7 @@ mod sqlite;
 mod texts;
 mod url;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
 use super::StoreError;
 use texts::{Dialect, Texts};
@@ -155,6 +155,7 @@ impl Row {
 pub struct Conn {
     link: Link,
     texts: Texts,
+    tidied: Option<Instant>,
 }
 
 enum Link {
@@ -164,16 +165,22 @@ enum Link {
 
 impl Conn {
     fn sqlite(link: sqlite::Link) -> Self {
-        Self { link: Link::Sqlite(link), texts: Texts::new(Dialect::Sqlite) }
+        Self { link: Link::Sqlite(link), texts: Texts::new(Dialect::Sqlite), tidied: None }
     }
 
     fn postgres(link: postgres::Link) -> Self {
-        Self { link: Link::Postgres(link), texts: Texts::new(Dialect::Postgres) }
+        Self { link: Link::Postgres(link), texts: Texts::new(Dialect::Postgres), tidied: None }
     }
 
     /// Whether other servers may write at the same time: then what is read in order to be written is locked.
     pub(super) fn is_shared(&self) -> bool {
         matches!(self.link, Link::Postgres(_))
+    }
+
+    /// What follows a table's name so that SQLite searches by an index which it would not choose: it takes a table's own
+    /// order for the better one, however few rows a partial index has. PostgreSQL counts, and needs no word.
+    pub(super) fn by_index(&self, words: &'static str) -> &'static str {
+        if self.is_shared() { "" } else { words }
     }
 
     /// Runs a statement; answers the rows affected.
@@ -306,11 +313,18 @@ impl Conn {
         }
     }
 
-    /// After a commit: keeps the log short. What is committed is durable before it.
-    pub(super) async fn checkpoint(&mut self) -> Result<(), StoreError> {
+    /// After a commit, which is durable before it: SQLite's log is kept short, and PostgreSQL is told now and then to count
+    /// what grew.
+    pub(super) async fn tidy(&mut self) -> Result<(), StoreError> {
         match &mut self.link {
             Link::Sqlite(link) => sqlite::checkpoint(link).await,
-            Link::Postgres(_) => Ok(()),
+            Link::Postgres(link) => {
+                if self.tidied.is_some_and(|at| at.elapsed() < postgres::COUNTED_EVERY) {
+                    return Ok(());
+                }
+                self.tidied = Some(Instant::now());
+                postgres::count_grown(link).await
+            }
         }
     }
 

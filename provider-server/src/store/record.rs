@@ -127,7 +127,10 @@ pub type Lost = (SchoolId, u64);
 pub async fn record(tx: &mut Tx<'_>, batch: &RecordBatch) -> Result<Vec<Lost>, StoreError> {
     tx.lock_schools(batch.schools.iter().map(|school| school.school)).await?;
     let (mut next, deleted) = take_log_sequences(tx, batch).await?;
-    let lost = update_messages(tx, batch).await?;
+    // School by school, each in the order they ended: rows that follow one another in a tree are cheaper to write.
+    let mut attempts: Vec<&AttemptRow> = batch.attempts.iter().collect();
+    attempts.sort_by_key(|attempt| attempt.school);
+    let lost = update_messages(tx, &attempts).await?;
     let becomes = |wanted| batch.attempts.iter().filter_map(|a| a.message.as_ref()).any(|m| m.state == wanted);
     crash::point("record");
     if becomes(state::PENDING) {
@@ -136,7 +139,7 @@ pub async fn record(tx: &mut Tx<'_>, batch: &RecordBatch) -> Result<Vec<Lost>, S
     if becomes(state::PARKED) {
         crash::point("park");
     }
-    insert_attempts(tx, batch, &mut next, &deleted).await?;
+    insert_attempts(tx, &attempts, &mut next, &deleted).await?;
     supersede(tx, batch).await?;
     for school in batch.schools.iter().filter(|school| school.gone) {
         hold(tx, school.school).await?;
@@ -193,10 +196,10 @@ async fn take_log_sequences(
     Ok((next, deleted))
 }
 
-async fn update_messages(tx: &mut Tx<'_>, batch: &RecordBatch) -> Result<Vec<Lost>, StoreError> {
-    let mut values: Vec<Value> = Vec::with_capacity(batch.attempts.len() * 9);
+async fn update_messages(tx: &mut Tx<'_>, attempts: &[&AttemptRow]) -> Result<Vec<Lost>, StoreError> {
+    let mut values: Vec<Value> = Vec::with_capacity(attempts.len() * 9);
     let mut expected = 0;
-    for attempt in &batch.attempts {
+    for attempt in attempts {
         let Some(message) = &attempt.message else { continue };
         expected += 1;
         // 0 for none: a column of nothing but NULL would have no type on PostgreSQL.
@@ -229,12 +232,12 @@ async fn update_messages(tx: &mut Tx<'_>, batch: &RecordBatch) -> Result<Vec<Los
             values,
         )
         .await?;
-    if updated == expected { Ok(Vec::new()) } else { find_lost(tx, batch).await }
+    if updated == expected { Ok(Vec::new()) } else { find_lost(tx, attempts).await }
 }
 
-async fn find_lost(tx: &mut Tx<'_>, batch: &RecordBatch) -> Result<Vec<Lost>, StoreError> {
+async fn find_lost(tx: &mut Tx<'_>, attempts: &[&AttemptRow]) -> Result<Vec<Lost>, StoreError> {
     let mut lost = Vec::new();
-    for attempt in batch.attempts.iter().filter(|attempt| attempt.message.is_some()) {
+    for attempt in attempts.iter().filter(|attempt| attempt.message.is_some()) {
         let updated = tx
             .conn
             .execute(
@@ -258,15 +261,15 @@ async fn find_lost(tx: &mut Tx<'_>, batch: &RecordBatch) -> Result<Vec<Lost>, St
 
 async fn insert_attempts(
     tx: &mut Tx<'_>,
-    batch: &RecordBatch,
+    attempts: &[&AttemptRow],
     next: &mut HashMap<SchoolId, i64>,
     deleted: &HashSet<SchoolId>,
 ) -> Result<(), StoreError> {
-    let mut values: Vec<Value> = Vec::with_capacity(batch.attempts.len() * 20);
+    let mut values: Vec<Value> = Vec::with_capacity(attempts.len() * 20);
     let mut answers: Vec<Value> = Vec::new();
     // In the order of the key, so that two servers cannot wait for each other.
     let mut hours: BTreeMap<(SchoolId, i64, &'static str, i64), u64> = BTreeMap::new();
-    for attempt in &batch.attempts {
+    for attempt in attempts {
         // What is of no school any more has no log.
         let Some(number) = next.get_mut(&attempt.school) else { continue };
         let log_sequence = *number;

@@ -346,7 +346,7 @@ impl Writer {
                 crash::point("after-commit");
                 self.hand_over(outbox);
                 finishes.into_iter().for_each(|finish| finish(Ok(())));
-                self.checkpoint().await
+                self.tidy().await
             }
             Err(error) => {
                 tracing::error!(%error, "a transaction was not committed");
@@ -362,12 +362,12 @@ impl Writer {
     }
 
     /// Answers whether the writer may go on.
-    async fn checkpoint(&mut self) -> bool {
+    async fn tidy(&mut self) -> bool {
         let Some(conn) = &mut self.conn else { return true };
-        match conn.checkpoint().await {
+        match conn.tidy().await {
             Ok(()) => true,
             Err(error) => {
-                tracing::error!(%error, "the log could not be brought into the database's file");
+                tracing::error!(%error, "the database could not be tidied up after a commit");
                 self.may_go_on(error)
             }
         }

@@ -2,6 +2,8 @@ import { type RefObject, useLayoutEffect, useState } from "react";
 
 /** Rows beyond the visible ones, so that scrolling shows no blank. */
 const MARGIN = 12;
+/** At the top, where rows come in and each of them is drawn anew: nobody scrolls yet. */
+const MARGIN_AT_TOP = 3;
 const HEADER_PX = 32;
 
 /**
@@ -26,9 +28,10 @@ export function useFixedRows(scroller: RefObject<HTMLElement | null>, count: num
   }, [scroller]);
   useLayoutEffect(read, [height, count === 0]);
   const start = Math.min(first, Math.max(0, count - 1));
+  const margin = start === 0 ? MARGIN_AT_TOP : MARGIN;
   return {
-    from: Math.max(0, start - MARGIN),
-    to: Math.min(count, start + Math.ceil(box / height) + MARGIN),
+    from: Math.max(0, start - margin),
+    to: Math.min(count, start + Math.ceil(box / height) + margin),
     onScroll: read,
     /** Scrolls as little as it takes to see a row, and not at all where it is seen. */
     reveal(index: number) {

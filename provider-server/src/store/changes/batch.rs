@@ -74,7 +74,8 @@ pub struct Batch {
     /// The newest projection row of each (school, student).
     projections: BTreeMap<(SchoolId, String), Vec<Value>>,
     versions: Vec<Value>,
-    events: Vec<Value>,
+    /// By school and sequence.
+    events: BTreeMap<(SchoolId, u64), [Value; 11]>,
     bodies: Vec<Value>,
     answers: Vec<Value>,
     deliveries: Vec<NewDelivery>,
@@ -199,9 +200,20 @@ impl Batch {
         };
         let sealed = school.keys.sealing.seal(event_body_place(&event), &body, &tx.shared.entropy);
         let school_id = school.id;
-        self.events.extend([school_id.into(), sequence.into(), event.into(), event_type.as_str().into()]);
-        self.events.extend([student.into(), (&after.sourced_id).into(), after.version.into(), change.into()]);
-        self.events.extend([tx.now_ms.into(), (body.len() as u64).into()]);
+        let row = [
+            school_id.into(),
+            sequence.into(),
+            event.into(),
+            event_type.as_str().into(),
+            student.into(),
+            (&after.sourced_id).into(),
+            after.version.into(),
+            change.into(),
+            tx.now_ms.into(),
+            (body.len() as u64).into(),
+            Value::Static("pending"),
+        ];
+        self.events.insert((school_id, sequence), row);
         self.bodies.extend([event.into(), tx.now_ms.into(), sealed.into()]);
         if event_type.ends_access() {
             self.ended.push((school_id, student, sequence));
@@ -328,7 +340,7 @@ async fn write_events(
     tx: &mut Tx<'_>,
     projections: BTreeMap<(SchoolId, String), Vec<Value>>,
     schools: HashMap<(DistrictId, String), KnownSchool>,
-    events: Vec<Value>,
+    events: BTreeMap<(SchoolId, u64), [Value; 11]>,
     bodies: Vec<Value>,
 ) -> Result<(), StoreError> {
     tx.conn
@@ -352,8 +364,7 @@ async fn write_events(
         .await?;
     let head = "INSERT INTO events (school_id, sequence, event_id, event_type, student_id, sourced_id, student_version,
                 change_id, created_ms, body_bytes, state)";
-    let events = events.chunks(10).flat_map(|row| row.iter().cloned().chain([Value::Static("pending")])).collect();
-    tx.conn.insert_many(head, "", 11, events).await?;
+    tx.conn.insert_many(head, "", 11, events.into_values().flatten().collect()).await?;
     tx.conn.insert_many("INSERT INTO event_bodies (event_id, created_ms, sealed)", "", 3, bodies).await.map(drop)
 }
 

@@ -22,6 +22,8 @@ const READERS: u32 = 8;
 const CONNECT_LIMIT: Duration = Duration::from_secs(5);
 /// Waits inside the database end by themselves: nobody holds a row for longer than a large batch takes.
 const LOCK_LIMIT: &str = "20s";
+/// Between two looks at which tables grew.
+pub const COUNTED_EVERY: Duration = Duration::from_secs(1);
 /// A transaction whose client is gone ends after this, so that its rows are free.
 const IDLE_LIMIT: &str = "30s";
 
@@ -147,6 +149,21 @@ pub async fn fetch(link: &mut Link, sql: Arc<str>, values: Vec<Value>) -> Result
 
 /// Begins and ends transactions: one round trip, nothing prepared.
 pub async fn control(link: &mut Link, sql: &'static str) -> Result<(), StoreError> {
+    sqlx::raw_sql(sql).execute(&mut ***link).await.map_err(fault).map(drop)
+}
+
+/// Has the tables counted that at least doubled since they last were. A plan that was made for an empty table is kept, and
+/// looks through a district for each of its students; autovacuum would come up to a minute later.
+pub async fn count_grown(link: &mut Link) -> Result<(), StoreError> {
+    let sql = "SELECT s.relid::regclass::text FROM pg_stat_user_tables s JOIN pg_class c ON c.oid = s.relid
+               WHERE s.schemaname = current_schema() AND s.n_mod_since_analyze > GREATEST(c.reltuples, 1000)";
+    let rows = sqlx::query(sql).fetch_all(&mut ***link).await.map_err(fault)?;
+    let grown: Vec<String> = rows.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>().map_err(fault)?;
+    if grown.is_empty() {
+        return Ok(());
+    }
+    // The names are quoted by the server.
+    let sql = AssertSqlSafe(format!("ANALYZE (SKIP_LOCKED) {}", grown.join(", ")));
     sqlx::raw_sql(sql).execute(&mut ***link).await.map_err(fault).map(drop)
 }
 

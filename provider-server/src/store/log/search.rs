@@ -12,6 +12,9 @@ use crate::model::log_filter::{LogFilter, StudentKey, Test};
 /// it, ms. Only a clock that was set back by more could hide a row from a search by time.
 const DISORDER_MS: i64 = 3_600_000;
 
+/// The partial index of [`TROUBLE`].
+const BY_TROUBLE: &str = " INDEXED BY attempts_trouble";
+
 /// The order of the rows.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Order {
@@ -38,6 +41,8 @@ pub struct Range {
     pub to: u64,
     /// Whether only rows of the index of trouble count.
     trouble: bool,
+    /// Follows the table's name.
+    index: &'static str,
 }
 
 impl Range {
@@ -52,7 +57,9 @@ impl Range {
         let sql = "SELECT log_sequence FROM attempts WHERE school_id = $1 ORDER BY log_sequence LIMIT 1";
         let oldest = conn.query_optional(sql, vec![school.into()]).await?;
         let from = oldest.map_or(Ok(to), |mut row| row.take(0))?;
-        let mut range = Self { school, from: from.min(to), to, trouble: filter.is_about_trouble() };
+        let trouble = filter.is_about_trouble();
+        let index = if trouble { conn.by_index(BY_TROUBLE) } else { "" };
+        let mut range = Self { school, from: from.min(to), to, trouble, index };
         let (since, until) = filter.time_bounds(now_ms);
         let probe = "SELECT log_sequence, at_ms FROM attempts WHERE school_id = $1 AND log_sequence >= $2
                      ORDER BY log_sequence LIMIT 1";
@@ -67,7 +74,7 @@ impl Range {
 
     /// These rows.
     pub fn between(school: SchoolId, from: u64, to: u64) -> Self {
-        Self { school, from, to, trouble: false }
+        Self { school, from, to, trouble: false, index: "" }
     }
 
     /// Of a range of messages, those made since a time: with the disorder of clocks before it.
@@ -95,7 +102,8 @@ impl Range {
         if !self.trouble {
             return Ok(Self { from: self.from.max(self.to.saturating_sub(budget)), ..self });
         }
-        let rows = self.bounded("SELECT a.log_sequence FROM attempts a").sql(" AND ").sql(TROUBLE);
+        let select = format!("SELECT a.log_sequence FROM attempts a{}", self.index);
+        let rows = self.bounded(&select).sql(" AND ").sql(TROUBLE);
         let rows = rows.sql(Order::NewestFirst.sql()).sql("1 OFFSET ").bind(budget - 1).query(conn).await?;
         match rows.into_iter().next() {
             Some(mut row) => Ok(Self { from: row.take(0)?, ..self }),
@@ -131,7 +139,7 @@ impl Range {
         if self.is_empty() {
             return Ok(Vec::new());
         }
-        let select = format!("SELECT {COLUMNS} FROM attempts a");
+        let select = format!("SELECT {COLUMNS} FROM attempts a{}", self.index);
         let statement = self.bounded(&select).filter(filter, now_ms).sql(order.sql()).bind(limit as u64);
         statement.query(conn).await?.into_iter().map(Attempt::read).collect()
     }

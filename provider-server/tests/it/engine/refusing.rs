@@ -50,7 +50,7 @@ async fn send(client: &Client, url: &str, timeout_ms: u32) -> Outcome {
         school: SchoolId::new(START_MS, [0; 10]),
         version: 1,
         state: ConnectionState::Active,
-        url: url.parse().expect("an address"),
+        url: Some(url.parse().expect("an address")),
         retry: RetryPolicy::default(),
         timeout_ms,
         max_in_flight: 1,

@@ -1,6 +1,6 @@
 //! The scheduler in virtual time: flapping receivers, poisoned messages, staff who pause, edit and resend, kills before
-//! and after every call of the database. The database is a model in memory, with the same guards as the real one. Every message ends in a legal state,
-//! and no student's messages overtake each other (P2, P3).
+//! and after every call of the database. The database is a model in memory, with the same guards as the real one. Every
+//! message ends in a legal state, and no student's messages overtake each other (P2, P3).
 
 use std::{
     collections::{BTreeMap, HashMap, HashSet, VecDeque},
@@ -34,6 +34,7 @@ use rollcall_proto::{
     id::{EventId, SchoolId, SecretId, StudentId},
     webhook::{event::EventType, signature::SigningSecret},
 };
+use url::Url;
 
 const START_MS: i64 = 1_000_000;
 const SCHOOLS: usize = 3;
@@ -210,7 +211,7 @@ impl World {
 
     fn stored(&self, index: usize) -> StoredConnection {
         // The same in every world, and dear to make.
-        static PARTS: LazyLock<(http::Uri, SigningSecret)> = LazyLock::new(|| {
+        static PARTS: LazyLock<(Url, SigningSecret)> = LazyLock::new(|| {
             let secret = SigningSecret::from_bytes(&[1; 32]).expect("32 bytes");
             ("https://school.example/hook".parse().expect("an address"), secret)
         });
@@ -225,7 +226,7 @@ impl World {
             school: school.id,
             version: school.version,
             state: school.state,
-            url: PARTS.0.clone(),
+            url: Some(PARTS.0.clone()),
             retry: RetryPolicy { max_tries: 3, delays_ms: vec![1_000, 5_000], probe_ms: 10_000 },
             timeout_ms: 2_000,
             max_in_flight: 4,

@@ -15,7 +15,7 @@ export function Attention({ overview }: { overview: Overview }) {
   const { zone } = usePreferences();
   const more = overview.attentionTotal - Math.min(overview.attention.length, SHOWN);
   if (overview.attention.length === 0) {
-    const time = overview.at ? formatTime(overview.at, zone) : "";
+    const time = overview.at ? formatTime(overview.at, zone).slice(0, 16) : "";
     return (
       <Section title={t("attention.title")}>
         <p className="m-0 flex items-center gap-2">

