@@ -34,6 +34,7 @@ use clap::Parser;
   cargo xtask demo
   cargo xtask bench --row 1 --json bench.json
   cargo xtask soak --kills 1000 --seed 7
+  cargo xtask soak --fuzz-seconds 60
   cargo xtask dist --out packages
   cargo xtask screenshots --out docs/screenshots
   cargo xtask demo --exit --students 20000 --kill provider --kills 5"
@@ -50,7 +51,7 @@ enum Task {
     /// Where the bench's messages end
     #[command(hide = true)]
     Sink(bench::sink::SinkProcess),
-    /// Kills the programs again and again under load, and judges with a ledger of its own
+    /// Kills the programs again and again under load, and judges with a ledger of its own; or fuzzes what reads foreign bytes
     Soak(soak::Soak),
     /// Sets up what tests need, then checks everything: formatting, lints, tests, end-to-end flows
     Test(test::Test),

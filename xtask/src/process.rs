@@ -137,7 +137,7 @@ impl Process {
 }
 
 /// As [`command`], for a server: the kernel ends it when we end, even by kill -9.
-fn guarded(program: &Path) -> Command {
+pub fn guarded(program: &Path) -> Command {
     // It becomes the server by exec, so that the process number is the server's.
     match setup::find("setpriv") {
         None => command(program),

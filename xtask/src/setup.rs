@@ -20,6 +20,9 @@ pub struct Need {
 pub const C_COMPILER: Need =
     Need { program: "cc", package: "build-essential", why: "SQLite and the cryptography are compiled from C" };
 
+/// For libFuzzer.
+pub const CPP_COMPILER: Need = Need { program: "c++", package: "g++", why: "libFuzzer is compiled from C++" };
+
 /// For packages.
 pub const STRIP: Need =
     Need { program: "strip", package: "binutils", why: "programs are packed without their symbols" };

@@ -1,6 +1,7 @@
 //! `cargo xtask soak`: the real programs under load while they are killed again and again, and an oracle with a ledger of
-//! its own that knows what must be true at the end.
+//! its own that knows what must be true at the end. With `--fuzz-seconds` it is the readers of foreign bytes that have to hold.
 
+mod fuzz;
 mod ledger;
 mod load;
 mod model;
@@ -68,6 +69,17 @@ pub struct Soak {
     /// Where databases, keys, logs and the ledger go; must be empty [default: a temporary folder, removed where all is well]
     #[arg(long, value_name = "DIR")]
     pub data_dir: Option<PathBuf>,
+    /// Instead of the kills: drives every fuzz target with cargo-fuzz, each for so many seconds
+    #[arg(
+        long,
+        value_name = "N",
+        value_parser = clap::value_parser!(u32).range(1..=1_000_000),
+        conflicts_with_all = ["kills", "db", "seed", "data_dir"]
+    )]
+    pub fuzz_seconds: Option<u32>,
+    /// Only this fuzz target
+    #[arg(long, value_name = "NAME", requires = "fuzz_seconds")]
+    pub fuzz_target: Option<String>,
     /// Writes the figures to a file
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
@@ -84,11 +96,14 @@ pub enum Db {
 impl Soak {
     /// One for `cargo xtask test`, with a seed of its own.
     pub fn small(kills: u32, db: Db) -> Self {
-        Self { kills, db, seed: None, data_dir: None, json: None }
+        Self { kills, db, seed: None, data_dir: None, fuzz_seconds: None, fuzz_target: None, json: None }
     }
 
     /// The task: 0 where every promise was kept.
     pub async fn run(self) -> Result<ExitCode> {
+        if let Some(seconds) = self.fuzz_seconds {
+            return fuzz::run(seconds, self.fuzz_target.as_deref(), self.json.as_deref()).await;
+        }
         setup::ensure(&[setup::C_COMPILER])?;
         let progress = Arc::new(Progress::new());
         progress.step("building provider-server and school-server");

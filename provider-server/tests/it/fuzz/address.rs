@@ -4,67 +4,18 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 use provider_server::engine::egress::Policy;
 
-use super::feed::Feed;
-
-const TOKENS: &[&str] = &[
-    "https://",
-    "http://",
-    "HTTPS:",
-    "//",
-    "/",
-    "?",
-    "#",
-    "@",
-    ":",
-    ":0",
-    ":443",
-    ":65536",
-    ".",
-    "..",
-    "[",
-    "]",
-    "[::1]",
-    "::ffff:",
-    "%",
-    "%41",
-    "\\",
-    "\t",
-    "127.0.0.1",
-    "10.0.0.1",
-    "169.254.169.254",
-    "192.168.1.1",
-    "100.64.0.1",
-    "8.8.8.8",
-    "2130706433",
-    "0x7f",
-    "0177",
-    "0",
-    "00",
-    "localhost",
-    "school.example",
-    "xn--",
-    "-",
-    "_",
-    "2001:db8::",
-    "2606:4700::1",
-    "fd00::1",
-    "64:ff9b::",
-    "2002:",
-    "\u{ff11}",
-    "user:pw",
-];
-
 #[test]
 fn addresses_agree_with_a_table_of_their_own() {
-    let policy = Policy::default();
-    Feed::of("address", TOKENS).run(60_000, |input| {
-        let text = String::from_utf8_lossy(input);
-        let answer = policy.vet_url(&text);
-        if let Some(expected) = verdict(&text) {
-            let said = answer.as_ref().err().map(ToString::to_string);
-            assert_eq!(answer.is_ok(), expected, "{text:?}: {said:?}");
-        }
-    });
+    super::feed::Feed::of("address").run(60_000, check);
+}
+
+pub fn check(input: &[u8]) {
+    let text = String::from_utf8_lossy(input);
+    let answer = Policy::default().vet_url(&text);
+    if let Some(expected) = verdict(&text) {
+        let said = answer.as_ref().err().map(ToString::to_string);
+        assert_eq!(answer.is_ok(), expected, "{text:?}: {said:?}");
+    }
 }
 
 /// What is right, said once more by hand and without a parser of URLs; nothing where that needs Punycode.

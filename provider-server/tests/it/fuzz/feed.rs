@@ -7,6 +7,8 @@ use std::{
 
 use rand::{RngExt, SeedableRng, rngs::StdRng, seq::IndexedRandom};
 
+use super::dictionary;
+
 /// Decides the changed inputs instead of a new seed.
 const SEED: &str = "ROLLCALL_FUZZ_SEED";
 /// Changes of one input.
@@ -18,14 +20,16 @@ const MAX_BYTES: usize = 64 * 1_024;
 pub struct Feed {
     name: &'static str,
     kept: Vec<(PathBuf, Vec<u8>)>,
-    /// Pieces that mean something to the target.
-    tokens: &'static [&'static str],
+    /// Texts that mean something to the target.
+    words: Vec<Vec<u8>>,
 }
 
 impl Feed {
-    /// Of the folder `tests/fuzz/NAME`.
-    pub fn of(name: &'static str, tokens: &'static [&'static str]) -> Self {
-        let feed = Self { name, kept: Vec::new(), tokens }.and(&format!("tests/fuzz/{name}"));
+    /// Of the folder `tests/fuzz/NAME` and the dictionary `tests/fuzz/NAME.dict`.
+    pub fn of(name: &'static str) -> Self {
+        let dictionary = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/fuzz/{name}.dict"));
+        let words = dictionary::read(&std::fs::read_to_string(dictionary).expect("a dictionary"));
+        let feed = Self { name, kept: Vec::new(), words }.and(&format!("tests/fuzz/{name}"));
         assert!(!feed.kept.is_empty(), "no input of {name} is kept");
         feed
     }
@@ -92,10 +96,10 @@ impl Feed {
                 }
                 6 => input.truncate(at),
                 _ => {
-                    let token = self.tokens.choose(random).copied().unwrap_or_default();
+                    let word = self.words.choose(random).expect("there are some");
                     // In the place of something, or between.
                     let end = if random.random() { at } else { end };
-                    input.splice(at..end, token.bytes());
+                    input.splice(at..end, word.iter().copied());
                 }
             }
         }

@@ -2,57 +2,26 @@
 
 use provider_server::model::retry::{RETRY_AFTER_MAX_MS, RETRY_AFTER_MIN_MS, parse_retry_after};
 
-use super::feed::Feed;
-
 /// Sun, 23 Nov 2025 16:00:00 GMT
 const NOW_MS: i64 = 1_763_913_600_000;
 const WEEKDAYS: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
 const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
-const TOKENS: &[&str] = &[
-    "0",
-    "1",
-    "86400",
-    "86401",
-    "4294967296",
-    "99999999999",
-    "-1",
-    "+1",
-    "1.5",
-    " ",
-    ",",
-    ":",
-    "GMT",
-    "UTC",
-    "Sun, ",
-    "Mon, ",
-    "23 Nov 2025",
-    "24 Nov 2025",
-    "31 Feb 2026",
-    "16:00:00",
-    "23:59:60",
-    "Sunday, 23-Nov-25 16:00:30 GMT",
-    "Sun Nov 23 16:00:30 2025",
-    "1970",
-    "9999",
-    "é",
-];
 
 #[test]
 fn waits_stay_within_their_bounds_and_are_what_was_asked_for() {
-    Feed::of("retry-after", TOKENS).run(100_000, |input| {
-        let text = String::from_utf8_lossy(input);
-        let wait = parse_retry_after(&text, NOW_MS);
-        assert!(
-            wait.is_none_or(|wait| (RETRY_AFTER_MIN_MS..=RETRY_AFTER_MAX_MS).contains(&wait)),
-            "{text:?}: {wait:?}"
-        );
-        if let Some(asked_ms) = asked_ms(text.trim()) {
-            let bounded = asked_ms.clamp(RETRY_AFTER_MIN_MS.into(), RETRY_AFTER_MAX_MS.into());
-            let is_believed = (0..=2 * i128::from(RETRY_AFTER_MAX_MS)).contains(&asked_ms) || is_seconds(text.trim());
-            let expected = is_believed.then(|| u64::try_from(bounded).expect("within bounds"));
-            assert_eq!(wait, expected, "{text:?}");
-        }
-    });
+    super::feed::Feed::of("retry-after").run(100_000, check);
+}
+
+pub fn check(input: &[u8]) {
+    let text = String::from_utf8_lossy(input);
+    let wait = parse_retry_after(&text, NOW_MS);
+    assert!(wait.is_none_or(|wait| (RETRY_AFTER_MIN_MS..=RETRY_AFTER_MAX_MS).contains(&wait)), "{text:?}: {wait:?}");
+    if let Some(asked_ms) = asked_ms(text.trim()) {
+        let bounded = asked_ms.clamp(RETRY_AFTER_MIN_MS.into(), RETRY_AFTER_MAX_MS.into());
+        let is_believed = (0..=2 * i128::from(RETRY_AFTER_MAX_MS)).contains(&asked_ms) || is_seconds(text.trim());
+        let expected = is_believed.then(|| u64::try_from(bounded).expect("within bounds"));
+        assert_eq!(wait, expected, "{text:?}");
+    }
 }
 
 fn is_seconds(text: &str) -> bool {

@@ -5,46 +5,22 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use rollcall_proto::webhook::signature::{SigningSecret, VerifyError, verify};
 use sha2::Sha256;
 
-use super::feed::Feed;
-
 const NOW_S: i64 = 1_763_913_600;
 const KEYS: [[u8; 32]; 2] = [[7; 32], [8; 32]];
-const TOKENS: &[&str] = &[
-    "v1,",
-    "v1a,",
-    "v2,",
-    " ",
-    "  ",
-    "\n",
-    "=",
-    "==",
-    "1763913600",
-    "1763913300",
-    "1763913299",
-    "1763913900",
-    "1763913901",
-    "+1763913600",
-    "-1",
-    "0",
-    "1763913600.0",
-    "9223372036854775807",
-    "9223372036854775808",
-    ".",
-    "{}",
-    "evt_",
-];
 
 #[test]
 fn headers_are_right_exactly_where_another_hmac_says_so() {
+    super::feed::Feed::of("signature").run(60_000, check);
+}
+
+pub fn check(input: &[u8]) {
     let secrets = KEYS.map(|key| SigningSecret::from_bytes(&key).expect("32 bytes"));
-    Feed::of("signature", TOKENS).run(60_000, |input| {
-        let mut parts = input.splitn(4, |byte| *byte == b'\n');
-        let mut part = || parts.next().unwrap_or_default();
-        let [id, timestamp, signatures] = [part(), part(), part()].map(String::from_utf8_lossy);
-        let body = part();
-        let answer = verify(&secrets, &id, &timestamp, &signatures, body, NOW_S);
-        assert_eq!(answer, expected(&id, &timestamp, &signatures, body));
-    });
+    let mut parts = input.splitn(4, |byte| *byte == b'\n');
+    let mut part = || parts.next().unwrap_or_default();
+    let [id, timestamp, signatures] = [part(), part(), part()].map(String::from_utf8_lossy);
+    let body = part();
+    let answer = verify(&secrets, &id, &timestamp, &signatures, body, NOW_S);
+    assert_eq!(answer, expected(&id, &timestamp, &signatures, body));
 }
 
 fn expected(id: &str, timestamp: &str, signatures: &str, body: &[u8]) -> Result<usize, VerifyError> {
