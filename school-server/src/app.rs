@@ -20,7 +20,7 @@ use crate::{
     inbox::{Inbox, Writer, WriterFailure},
     metrics::Metrics,
     receive::{
-        Receiver,
+        LargeBodies, Receiver,
         http_server::{WebhookListener, tls_config},
     },
     rotation,
@@ -84,6 +84,7 @@ pub async fn start(parts: Parts, serve: Option<ServeSettings>) -> Result<Running
             clock: clock.clone(),
             metrics: metrics.clone(),
             store: opened.read.clone(),
+            large_bodies: LargeBodies::default(),
         };
         servers.push(tokio::spawn(listener.serve(Arc::new(receiver), stop.clone())));
     }

@@ -16,7 +16,10 @@ use hickory_resolver::{
     config::{ConnectionConfig, NameServerConfig, ResolverConfig},
     net::NetError,
 };
-use rustls::{CertificateError, ClientConfig, RootCertStore};
+use rustls::{
+    AlertDescription, CertificateError, ClientConfig, Error as TlsError, InvalidMessage, PeerIncompatible,
+    RootCertStore,
+};
 use rustls_pki_types::{CertificateDer, ServerName};
 use tokio::{net::TcpStream, time::timeout};
 use tokio_rustls::TlsConnector;
@@ -231,7 +234,7 @@ pub fn connect_detail(error: &std::io::Error) -> &'static str {
 
 /// A word for failed TLS; `None` where it was not TLS that failed.
 pub fn tls_detail(error: &std::io::Error) -> Option<&'static str> {
-    Some(tls_word(innermost(error).get_ref()?.downcast_ref::<rustls::Error>()?))
+    Some(tls_word(innermost(error).get_ref()?.downcast_ref::<TlsError>()?))
 }
 
 /// The I/O error inside of those that only wrap it: they hide its kind, and do not name it as their source.
@@ -240,9 +243,9 @@ pub fn innermost(error: &std::io::Error) -> &std::io::Error {
     inner.map_or(error, innermost)
 }
 
-fn tls_word(error: &rustls::Error) -> &'static str {
+fn tls_word(error: &TlsError) -> &'static str {
     match error {
-        rustls::Error::InvalidCertificate(certificate) => match certificate {
+        TlsError::InvalidCertificate(certificate) => match certificate {
             CertificateError::Expired | CertificateError::ExpiredContext { .. } => "expired",
             CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => "not_yet_valid",
             CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => "wrong_name",
@@ -250,7 +253,12 @@ fn tls_word(error: &rustls::Error) -> &'static str {
             CertificateError::Revoked => "revoked",
             _ => "bad_certificate",
         },
-        rustls::Error::AlertReceived(_) | rustls::Error::PeerIncompatible(_) => "refused",
+        TlsError::AlertReceived(AlertDescription::ProtocolVersion)
+        | TlsError::PeerIncompatible(PeerIncompatible::ServerDoesNotSupportTls12Or13) => "old_version",
+        TlsError::InvalidMessage(
+            InvalidMessage::HandshakePayloadTooLarge | InvalidMessage::CertificatePayloadTooLarge,
+        ) => "too_large",
+        TlsError::AlertReceived(_) | TlsError::PeerIncompatible(_) => "refused",
         _ => "protocol",
     }
 }

@@ -176,7 +176,8 @@ impl Importer {
         workers::spawn(&self.shared.tasks, &self.shared.store, "import", async move { importer.clear().await });
     }
 
-    /// Plans, applies or undoes until the run rests.
+    /// Plans, applies or undoes until the run rests. Then it is not looked at again: staff may have sent it on already, and
+    /// that began another worker, beside which this one would plan and apply it a second time.
     async fn work(&self, id: RunId) {
         loop {
             let run = match self.current(id).await {
@@ -186,12 +187,13 @@ impl Importer {
             };
             let step = match run.state {
                 RunState::Checking => planning::plan(&self.shared.store, run.clone()).await,
-                RunState::Applying => self.apply(run.clone()).await,
-                _ => self.undo(run.clone()).await,
+                RunState::Applying => self.apply(run.clone()).await.map(|()| false),
+                _ => self.undo(run.clone()).await.map(|()| false),
             };
             self.tell();
             match step {
-                Ok(()) => {}
+                Ok(true) => {}
+                Ok(false) => return,
                 Err(error) if may_pass(&error) => {
                     tracing::warn!(run = %id, %error, "a run was interrupted and is tried again");
                     tokio::select! {

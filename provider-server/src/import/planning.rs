@@ -35,8 +35,8 @@ const PAGE: i64 = 1_000;
 /// Refused rows that are listed; all are counted.
 const MAX_REFUSED: u64 = 10_000;
 
-/// Plans a run: it goes on to be applied, or is held.
-pub async fn plan(store: &Store, run: Run) -> Result<(), StoreError> {
+/// Plans a run: it is held, or goes on to be applied. Answers whether it goes on.
+pub async fn plan(store: &Store, run: Run) -> Result<bool, StoreError> {
     stage_absent(store, &run).await?;
     let mut planner = Planner::new(surroundings::read(&mut store.reader().await?, run.district).await?);
     let key = staging::key(&mut store.reader().await?, store.shared(), run.district).await?;
@@ -65,7 +65,8 @@ pub async fn plan(store: &Store, run: Run) -> Result<(), StoreError> {
                 imports::planned(tx, &run, &plan, hold).await
             })
         })
-        .await
+        .await?;
+    Ok(!hold)
 }
 
 /// Who is in use and absent from a whole file is staged for deletion, unless hidden rows make absence meaningless.

@@ -58,9 +58,11 @@ fn tls(detail: &str) -> String {
             "its certificate is not from a known authority: use one that is, or set the school's own on the connection"
         }
         "revoked" => "its certificate was revoked: replace it",
-        "refused" => "it ended the handshake: check that it speaks TLS 1.2 or newer, and its log",
+        "old_version" => "it speaks only versions of TLS that are not safe any more: let it speak TLS 1.2 or newer",
+        "too_large" => "its handshake is larger than is read: let it send its certificate and those between, no others",
+        "refused" => "it ended the handshake: its log should say why",
         "closed" | "protocol" => "what answers there does not speak TLS: check the address and its port",
-        _ => "check its certificate and that it speaks TLS 1.2 or newer",
+        _ => "its certificate, or one of those sent with it, cannot be used: replace it",
     };
     format!("No secure connection to the school's system: {what}.")
 }
@@ -117,6 +119,8 @@ mod tests {
             }
         }
         assert!(explain(Some(Cause::Tls), "expired", 0).contains("expired"));
+        assert!(explain(Some(Cause::Tls), "old_version", 0).contains("let it speak TLS 1.2"));
+        assert!(explain(Some(Cause::Tls), "too_large", 0).contains("larger than is read"));
         assert!(explain(Some(Cause::Http), "", 401).contains("401"));
     }
 }

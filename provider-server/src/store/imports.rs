@@ -207,6 +207,8 @@ pub async fn fail(tx: &mut Tx<'_>, run: &Run, why: &str) -> Result<(), StoreErro
 
 /// Staff approve what the run was held for: it is planned again, and held again if a figure grew.
 pub async fn approve(tx: &mut Tx<'_>, run: &Run, actor: &str, without_deletions: bool) -> Result<(), StoreError> {
+    // What staff saw is what they approve: a run that was held since it was read is not meant.
+    expect_one(u64::from(run.state == RunState::Held), run, "only a held run is approved")?;
     let plan = Plan { approved: run.plan.holds.clone(), ..run.plan.clone() };
     let sql = "UPDATE import_runs SET state = 'checking', phase = 'planning', without_deletions = $2, counts = $3,
                finished_ms = NULL, node_id = $4 WHERE run_id = $1 AND state = 'held'";

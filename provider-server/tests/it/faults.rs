@@ -10,4 +10,6 @@ mod disk;
 mod ending;
 mod importing;
 mod machine;
+mod postgres;
+mod postgres_server;
 mod support;

@@ -68,19 +68,12 @@ impl TestStore {
         Self::open(Arc::new(TestDatabase::new()), [0; 16], keyring, Arc::new(clock.clone()), clock, entropy).await
     }
 
-    /// A new, empty store that goes by the machine's clock.
-    pub async fn in_real_time() -> Self {
+    /// A store on this database, new and empty, that goes by the machine's clock.
+    pub async fn in_real_time(database: TestDatabase) -> Self {
         let entropy = Entropy::seeded(7);
         let keyring = Keyring::new(vec![SealingKey::generate(START_MS, &entropy)]);
-        Self::open(
-            Arc::new(TestDatabase::new()),
-            [0; 16],
-            keyring,
-            Arc::new(SystemClock),
-            ManualClock::at(START_MS),
-            entropy,
-        )
-        .await
+        let (time, clock) = (Arc::new(SystemClock), ManualClock::at(START_MS));
+        Self::open(Arc::new(database), [0; 16], keyring, time, clock, entropy).await
     }
 
     /// A store on this database, new and empty.

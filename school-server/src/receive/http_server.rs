@@ -4,12 +4,12 @@ use std::{convert::Infallible, io, net::SocketAddr, path::Path, sync::Arc, time:
 
 use hyper::{server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
+use rollcall_proto::incoming::Places;
 use rustls::ServerConfig;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream},
-    sync::Semaphore,
     time::{sleep, timeout},
 };
 use tokio_rustls::TlsAcceptor;
@@ -54,21 +54,22 @@ impl WebhookListener {
 
     /// Serves until `stop`, then lets open requests end.
     pub async fn serve(self, receiver: Arc<Receiver>, stop: CancellationToken) {
-        let permits = Arc::new(Semaphore::new(self.max_connections));
+        // Of one address no more than half: whoever floods from there leaves the rest to others.
+        let places = Places::new(self.max_connections, self.max_connections.div_ceil(2));
         let tasks = TaskTracker::new();
         let mut is_short = false;
         loop {
             // Beyond the limit connections wait in the socket's own queue.
-            let permit = tokio::select! {
+            let free = tokio::select! {
                 () = stop.cancelled() => break,
-                permit = permits.clone().acquire_owned() => permit.expect("this semaphore is never closed"),
+                free = places.free() => free,
             };
-            let stream = tokio::select! {
+            let (stream, address) = tokio::select! {
                 () = stop.cancelled() => break,
                 accepted = self.listener.accept() => match accepted {
-                    Ok((stream, _)) => {
+                    Ok(accepted) => {
                         is_short = false;
-                        stream
+                        accepted
                     }
                     Err(error) => {
                         if !std::mem::replace(&mut is_short, true) {
@@ -79,10 +80,11 @@ impl WebhookListener {
                     }
                 },
             };
+            let Some(place) = places.take(free, address.ip()) else { continue };
             let (receiver, stop, tls) = (receiver.clone(), stop.clone(), self.tls.clone());
             tasks.spawn(async move {
                 connection(stream, tls, receiver, stop).await;
-                drop(permit);
+                drop(place);
             });
         }
         drop(self.listener);

@@ -12,13 +12,16 @@ use std::{
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
-use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use http_body_util::{BodyExt, Collected, Full, LengthLimitError, Limited};
 use hyper::body::{Body, Incoming};
 use rollcall_proto::webhook::{
     headers::{MAX_BODY_BYTES, VERIFIED_KEY, WEBHOOK_ID, WEBHOOK_SIGNATURE, WEBHOOK_TIMESTAMP},
     signature::{VerifyError, verify},
 };
-use tokio::time::timeout;
+use tokio::{
+    sync::{Semaphore, SemaphorePermit},
+    time::timeout,
+};
 
 use self::verdict::Verdict;
 use crate::{
@@ -31,6 +34,11 @@ use crate::{
 
 /// A body must have arrived by then.
 const BODY_TIMEOUT: Duration = Duration::from_secs(15);
+/// Bodies that may be larger than this take turns, so that slow ones from many connections do not fill the memory.
+/// Nearly every message is smaller.
+const SMALL_BODY_BYTES: u64 = 32 * 1024;
+/// Larger bodies at once; more wait, within the time that a body has.
+const LARGE_BODIES: usize = 32;
 /// When to come back after a 503.
 const RETRY_AFTER_S: &str = "5";
 /// Characters of a refused request's id that are recorded.
@@ -43,7 +51,19 @@ pub struct Receiver {
     pub clock: Clock,
     pub metrics: Metrics,
     pub store: ReadStore,
+    pub large_bodies: LargeBodies,
 }
+
+/// Places for larger bodies.
+pub struct LargeBodies(Semaphore);
+
+impl Default for LargeBodies {
+    fn default() -> Self {
+        Self(Semaphore::new(LARGE_BODIES))
+    }
+}
+
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 /// What a request is answered.
 struct Answer {
@@ -114,10 +134,10 @@ impl Receiver {
             let words = "no secret yet: this receiver is not enrolled";
             return Answer::refused(StatusCode::SERVICE_UNAVAILABLE, Verdict::Rejected, words);
         };
-        let body = match timeout(BODY_TIMEOUT, Limited::new(body, MAX_BODY_BYTES).collect()).await {
-            Ok(Ok(body)) => body.to_bytes(),
-            Ok(Err(error)) if error.is::<LengthLimitError>() => return too_large(),
-            Ok(Err(_)) => {
+        let (body, _place) = match timeout(BODY_TIMEOUT, self.read(body)).await {
+            Ok((Ok(body), place)) => (body, place),
+            Ok((Err(error), _)) if error.is::<LengthLimitError>() => return too_large(),
+            Ok((Err(_), _)) => {
                 return Answer::refused(StatusCode::BAD_REQUEST, Verdict::Rejected, "the body was cut short");
             }
             Err(_) => {
@@ -137,6 +157,15 @@ impl Receiver {
         let mut answer = self.take(&keys, &body, id, started).await;
         answer.verified_key = keys.fingerprints.get(index).cloned();
         answer
+    }
+
+    /// Reads a body, with a place where it may be a larger one: its memory is held as long as that.
+    async fn read(&self, body: Incoming) -> (Result<Bytes, BoxError>, Option<SemaphorePermit<'_>>) {
+        let place = match body.size_hint().upper() {
+            Some(most) if most <= SMALL_BODY_BYTES => None,
+            _ => Some(self.large_bodies.0.acquire().await.expect("this semaphore is never closed")),
+        };
+        (Limited::new(body, MAX_BODY_BYTES).collect().await.map(Collected::to_bytes), place)
     }
 
     /// A verified body: parsed, delivered, answered after its commit.

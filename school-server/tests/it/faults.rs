@@ -26,7 +26,7 @@ async fn send(http: &Client, url: &str, number: u64) -> Option<u16> {
 }
 
 /// The students of a stopped receiver.
-fn held(folder: &Path) -> BTreeSet<String> {
+pub fn held(folder: &Path) -> BTreeSet<String> {
     let exported = run(folder, &["roster", "export"]);
     assert!(exported.status.success(), "{}", String::from_utf8_lossy(&exported.stderr));
     String::from_utf8(exported.stdout).expect("UTF-8").lines().map(str::to_owned).collect()

@@ -1,13 +1,13 @@
 //! What a connection and a call may cost the receiver: each limit as it is shipped.
 
-use std::time::Duration;
+use std::{net::Ipv4Addr, time::Duration};
 
 use futures::FutureExt as _;
 use reqwest::StatusCode;
 use rollcall_proto::school::v1::{CheckSignatureRequest, GetStatusRequest};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
-    net::TcpStream,
+    net::{TcpSocket, TcpStream},
     time::{interval, timeout},
 };
 use tonic::Code;
@@ -82,9 +82,16 @@ async fn a_head_that_is_too_large_is_refused() {
     receiver.running.stop().await.expect("a clean stop");
 }
 
+/// A connection from 127.0.0.`from`, as from another machine.
+async fn connect_from(from: u8, address: &str) -> TcpStream {
+    let socket = TcpSocket::new_v4().expect("a socket");
+    socket.bind((Ipv4Addr::new(127, 0, 0, from), 0).into()).expect("bound");
+    socket.connect(address.parse().expect("an address")).await.expect("connected")
+}
+
 #[tokio::test]
 async fn beyond_their_number_connections_wait_until_one_ends() {
-    let receiver = Receiver::with_connections(2).await;
+    let receiver = Receiver::with_connections(4).await;
     let address = receiver.running.ready.webhook.replace("http://", "").replace("/webhook", "");
     let ask = b"GET /livez HTTP/1.1\r\nhost: x\r\n\r\n";
     let answered = async |stream: &mut TcpStream| {
@@ -92,19 +99,19 @@ async fn beyond_their_number_connections_wait_until_one_ends() {
         stream.read(&mut [0; 1_024]).await.is_ok_and(|read| read > 0)
     };
     let mut idle = Vec::new();
-    for _ in 0..2 {
-        let mut stream = TcpStream::connect(&address).await.expect("connected");
+    for from in [1, 1, 2, 2] {
+        let mut stream = connect_from(from, &address).await;
         assert!(answered(&mut stream).await, "each has its place");
         idle.push(stream);
     }
-    let mut waiting = TcpStream::connect(&address).await.expect("in the queue");
+    let mut waiting = connect_from(3, &address).await;
     waiting.write_all(ask).await.expect("written");
     // Meanwhile the others are served, again and again.
     for _ in 0..100 {
         assert!(answered(&mut idle[0]).await);
     }
     let mut buffer = [0; 1_024];
-    assert!(waiting.read(&mut buffer).now_or_never().is_none(), "there was no place for a third one");
+    assert!(waiting.read(&mut buffer).now_or_never().is_none(), "there was no place for a fifth one");
     drop(idle.pop());
     let read = timeout(BODY_ENDS, waiting.read(&mut buffer)).await.expect("in time").expect("an answer");
     assert!(read > 0, "its turn came");

@@ -6,6 +6,8 @@ mod desk;
 mod enrollment;
 #[cfg(target_os = "linux")]
 mod faults;
+#[cfg(target_os = "linux")]
+mod flood;
 mod history;
 mod limits;
 mod process;

@@ -10,8 +10,8 @@ use sqlx::{
     encode::IsNull,
     error::BoxDynError,
     postgres::{
-        PgArgumentBuffer, PgArguments, PgConnectOptions, PgListener, PgPoolOptions, PgRow, PgSslMode, PgTypeInfo,
-        types::Oid,
+        PgArgumentBuffer, PgArguments, PgConnectOptions, PgDatabaseError, PgListener, PgPoolOptions, PgRow, PgSeverity,
+        PgSslMode, PgTypeInfo, types::Oid,
     },
 };
 
@@ -110,7 +110,18 @@ fn options(url: &SecretString) -> Result<PgConnectOptions, StoreError> {
 
 async fn connect(options: &PgConnectOptions) -> Result<PgConnection, StoreError> {
     let connected = tokio::time::timeout(CONNECT_LIMIT, PgConnection::connect_with(options)).await;
-    connected.map_err(|_| StoreError::Unreachable)?.map_err(fault)
+    let why = match connected {
+        Ok(Ok(conn)) => return Ok(conn),
+        Ok(Err(error)) => error,
+        Err(_) => sqlx::Error::PoolTimedOut,
+    };
+    // Whoever asked is told to try again; what must be set right is told here. The words hold no password.
+    match &why {
+        sqlx::Error::Database(told) => tracing::warn!(why = told.message(), "PostgreSQL does not let us in"),
+        sqlx::Error::PoolTimedOut => tracing::warn!("PostgreSQL is silent"),
+        other => tracing::warn!(why = %other, "PostgreSQL cannot be reached"),
+    }
+    Err(fault(why))
 }
 
 /// What is accepted here must survive a crash there.
@@ -234,14 +245,22 @@ fn fault(error: sqlx::Error) -> StoreError {
         sqlx::Error::PoolClosed => StoreError::Stopping,
         sqlx::Error::Database(database) => {
             let code = database.code().unwrap_or_default();
+            let ends = database
+                .try_downcast_ref::<PgDatabaseError>()
+                .is_some_and(|error| matches!(error.severity(), PgSeverity::Panic | PgSeverity::Fatal));
             match (&*code, code.get(..2).unwrap_or_default()) {
+                (_, "28" | "3D") => StoreError::Unfit(database.message().to_owned()),
+                // No right to connect, or a setting that it does not know.
+                (_, "22" | "42") if ends => StoreError::Unfit(database.message().to_owned()),
+                // The last word on this connection, such as of a log that cannot be written or synced. Said of a COMMIT
+                // it leaves open whether that stands: its record may be found when the server recovers.
+                _ if ends => StoreError::Unreachable,
                 ("53100", _) => StoreError::DiskFull,
                 // Serialization failure, deadlock, lock not available, and a key that another server made first: the
                 // transaction is undone and may be tried again.
                 ("40001" | "40P01" | "55P03" | "23505", _) => StoreError::Conflict,
                 // The connection is lost, the server stops or has become a standby, or has no room for us.
                 ("57P01" | "57P02" | "57P03" | "25006" | "25P03", _) | (_, "08" | "53") => StoreError::Unreachable,
-                (_, "28" | "3D") => StoreError::Unfit(database.message().to_owned()),
                 ("XX001" | "XX002", _) => StoreError::Corrupt("PostgreSQL says that its data is damaged"),
                 // The text names tables and constraints, never values.
                 _ => StoreError::Database(format!("{}, {code}", database.message())),

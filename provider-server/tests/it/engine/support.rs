@@ -43,7 +43,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::support::{START_MS, TestStore, origin, put, request};
+use crate::support::{START_MS, TestDatabase, TestStore, origin, put, request};
 
 /// Nothing that a test waits for takes longer.
 const LIMIT: Duration = Duration::from_secs(20);
@@ -211,7 +211,12 @@ pub struct Rig {
 impl Rig {
     /// Schools `s0`, `s1`, … without connections.
     pub async fn new(schools: usize) -> Self {
-        let test = TestStore::in_real_time().await;
+        Self::on(TestDatabase::new(), schools).await
+    }
+
+    /// The same on this database, which is empty.
+    pub async fn on(database: TestDatabase, schools: usize) -> Self {
+        let test = TestStore::in_real_time(database).await;
         let names: Vec<String> = (0..schools).map(|number| format!("s{number}")).collect();
         let borrowed: Vec<&str> = names.iter().map(String::as_str).collect();
         let (district, schools) = test.district(&borrowed).await;

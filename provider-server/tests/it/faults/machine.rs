@@ -39,8 +39,14 @@ impl Injected {
     /// From its return on these calls of all threads fail: `calls` as strace names them, `how` such as `error=EIO`. With
     /// a path, only those on this file.
     pub async fn into(pid: Pid, calls: &str, how: &str, path: Option<&Path>) -> Self {
+        Self::into_all(&[pid], calls, how, path).await
+    }
+
+    /// The same for several processes, and for those that they start.
+    pub async fn into_all(pids: &[Pid], calls: &str, how: &str, path: Option<&Path>) -> Self {
         let mut command = tokio::process::Command::new("strace");
-        command.args(["-f", "-p", &pid.as_raw_nonzero().to_string(), "-o", "/dev/null"]);
+        command.args(["-f", "-o", "/dev/null"]);
+        command.args(pids.iter().map(|pid| format!("-p{}", pid.as_raw_nonzero())));
         command.args(["-e", &format!("trace={calls}"), "-e", &format!("inject={calls}:{how}")]);
         if let Some(path) = path {
             command.arg("-P").arg(path);
@@ -50,8 +56,10 @@ impl Injected {
         let mut words = BufReader::new(strace.stderr.take().expect("piped")).lines();
         // With a path strace first says which file that is.
         let attached = async {
+            let mut count = 0;
             while let Some(line) = words.next_line().await.expect("words") {
-                if line.contains(" attached") {
+                count += usize::from(line.contains(" attached"));
+                if count == pids.len() {
                     return true;
                 }
             }

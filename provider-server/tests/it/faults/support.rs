@@ -53,16 +53,24 @@ impl Site {
     pub async fn new(receivers: &[(&Receiver, Settings)]) -> Self {
         let beside = tempfile::tempdir().expect("a folder");
         let data = beside.path().join("data");
-        Self::at(data, beside, receivers).await
+        Self::at(data, beside, TestDatabase::new(), receivers).await
+    }
+
+    /// The same on this database, which is empty.
+    pub async fn on(database: TestDatabase, receivers: &[(&Receiver, Settings)]) -> Self {
+        let beside = tempfile::tempdir().expect("a folder");
+        let data = beside.path().join("data");
+        Self::at(data, beside, database, receivers).await
     }
 
     /// The same with its data below this folder.
     pub async fn below(folder: &Path, receivers: &[(&Receiver, Settings)]) -> Self {
-        Self::at(folder.join("data"), tempfile::tempdir().expect("a folder"), receivers).await
+        let beside = tempfile::tempdir().expect("a folder");
+        Self::at(folder.join("data"), beside, TestDatabase::new(), receivers).await
     }
 
-    async fn at(data: PathBuf, beside: TempDir, receivers: &[(&Receiver, Settings)]) -> Self {
-        let rig = Rig::new(receivers.len()).await;
+    async fn at(data: PathBuf, beside: TempDir, database: TestDatabase, receivers: &[(&Receiver, Settings)]) -> Self {
+        let rig = Rig::on(database, receivers.len()).await;
         for (school, (receiver, settings)) in receivers.iter().enumerate() {
             rig.connect(school, &receiver.url(), *settings).await;
         }
@@ -70,7 +78,7 @@ impl Site {
         rig.test.write_keys(&data.join("keys"));
         let (database, made) = (rig.test.database.clone(), rig.test.folder().join("rollcall.db"));
         rig.test.closed().await;
-        if on_postgres() {
+        if database.is_on_server() {
             return Self { data, beside, shared: Some(database) };
         }
         fs::copy(made, data.join("rollcall.db")).expect("copied");
@@ -89,7 +97,7 @@ impl Site {
                 fs::copy(&path, data.join(path.file_name().expect("a name"))).expect("copied");
             }
         }
-        Self { data, beside, shared: None }
+        Self { data, beside, shared: self.shared.clone() }
     }
 
     /// A file of its data folder.
@@ -188,11 +196,16 @@ impl Site {
         }
     }
 
+    /// The same of a database on a server, which may be down.
+    pub async fn ask(&self, sql: &str) -> Result<Vec<String>, sqlx::Error> {
+        let mut conn = sqlx::PgConnection::connect(&self.shared.as_ref().expect("on a server").address()).await?;
+        sqlx::query_scalar(sqlx::AssertSqlSafe(sql)).fetch_all(&mut conn).await
+    }
+
     /// The first column of a query, as texts.
     pub async fn texts(&self, sql: &str) -> Vec<String> {
-        if let Some(shared) = &self.shared {
-            let mut conn = sqlx::PgConnection::connect(&shared.address()).await.expect("a database");
-            return sqlx::query_scalar(sqlx::AssertSqlSafe(sql)).fetch_all(&mut conn).await.expect("texts");
+        if self.shared.is_some() {
+            return self.ask(sql).await.expect("texts");
         }
         let conn = rusqlite::Connection::open(self.file("rollcall.db")).expect("a database");
         let mut statement = conn.prepare(sql).expect("a query");

@@ -3,10 +3,11 @@
 mod answers;
 mod broken;
 mod large;
+mod tls;
 
 use super::{
     certificates::Shown,
-    receivers::Step::{self, Drip, Hang, Read, ReadSome, Reset, Say},
+    receivers::Step::{self, Drip, Hang, Read, Say},
 };
 
 /// Of what could fill our memory so many come at once.
@@ -92,7 +93,7 @@ pub fn all(trap: &str) -> Vec<Case> {
     cases.extend(slow());
     cases.extend(large::all());
     cases.extend(broken::all());
-    cases.extend(certificates());
+    cases.extend(tls::all());
     cases.extend(names());
     cases
 }
@@ -124,30 +125,6 @@ fn slow() -> Vec<Case> {
             body,
         ),
         Case::goes_on("dripping early hints", "", Drip(b"HTTP/1.1 103 Early Hints\r\n\r\n"), head),
-    ]
-}
-
-fn certificates() -> Vec<Case> {
-    let shows = |shown: Shown, detail: &'static str| {
-        let answer = Say(b"HTTP/1.1 204 No Content\r\n\r\n".to_vec());
-        let ends = if detail.is_empty() { ("", "", 204) } else { ("tls", detail, 0) };
-        Case::new(&format!("{shown:?}"), At::Https(shown), vec![Read, answer], ends)
-    };
-    let behind = |name: &str, bytes: &[u8], detail| {
-        Case::new(name, At::BehindHttps, vec![ReadSome, Say(bytes.to_vec())], ("tls", detail, 0))
-    };
-    vec![
-        shows(Shown::Good, ""),
-        shows(Shown::Expired, "expired"),
-        shows(Shown::NotYetValid, "not_yet_valid"),
-        shows(Shown::WrongName, "wrong_name"),
-        shows(Shown::SelfSigned, "unknown_issuer"),
-        shows(Shown::UnknownIssuer, "unknown_issuer"),
-        shows(Shown::Http2Only, "refused"),
-        behind("an alert of TLS", b"\x15\x03\x01\x00\x02\x02\x46", "refused"),
-        behind("HTTP behind https", b"HTTP/1.1 400 Bad Request\r\n\r\n", "protocol"),
-        behind("an end behind https", b"", "closed"),
-        Case::new("a reset behind https", At::BehindHttps, vec![ReadSome, Reset], ("connect", "reset", 0)),
     ]
 }
 

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, date_time_ymd};
-use rustls::{ServerConfig, version};
+use rcgen::{BasicConstraints, Certificate, CertificateParams, DnType, IsCa, Issuer, KeyPair, date_time_ymd};
+use rustls::{ALL_VERSIONS, ServerConfig, SupportedProtocolVersion, version};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 
 /// What all receivers with a certificate are called.
@@ -24,12 +24,25 @@ pub enum Shown {
     UnknownIssuer,
     /// In order, but it speaks HTTP/2 only.
     Http2Only,
+    /// In order, in the older of the two versions of TLS that are spoken.
+    Tls12Only,
+    /// In order, and behind it more than is read of a handshake.
+    EndlessChain,
+    /// From nobody known, and behind it many that bear its issuer's name: each could have signed it.
+    Lookalikes,
 }
+
+/// What nobody trusts is called.
+const NOBODY: &str = "Nobody knows";
+/// Certificates of about 400 bytes: more than 64 KiB.
+const ENDLESS: usize = 400;
+/// Certificates that fit, and more than are tried.
+const LOOKALIKES: usize = 120;
 
 /// The authority.
 pub struct Authority {
     issuer: Issuer<'static, KeyPair>,
-    pem: String,
+    certificate: Certificate,
 }
 
 impl Authority {
@@ -39,13 +52,13 @@ impl Authority {
         let mut params = CertificateParams::new(Vec::new()).expect("parameters");
         params.distinguished_name.push(DnType::CommonName, name);
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let pem = params.self_signed(&key).expect("a certificate").pem();
-        Self { issuer: Issuer::new(params, key), pem }
+        let certificate = params.self_signed(&key).expect("a certificate");
+        Self { issuer: Issuer::new(params, key), certificate }
     }
 
     /// Its certificate, as PEM.
-    pub fn pem(&self) -> &str {
-        &self.pem
+    pub fn pem(&self) -> String {
+        self.certificate.pem()
     }
 
     /// How a receiver that shows this serves TLS.
@@ -61,22 +74,34 @@ impl Authority {
         }
         let certificate = match shown {
             Shown::SelfSigned => params.self_signed(&key),
-            Shown::UnknownIssuer => params.signed_by(&key, &Self::new("Nobody knows").issuer),
+            Shown::UnknownIssuer | Shown::Lookalikes => params.signed_by(&key, &Self::new(NOBODY).issuer),
             _ => params.signed_by(&key, &self.issuer),
         };
+        let mut chain = vec![certificate.expect("a certificate").der().clone()];
+        match shown {
+            Shown::EndlessChain => chain.resize(ENDLESS, chain[0].clone()),
+            Shown::Lookalikes => chain.extend((0..LOOKALIKES).map(|_| Self::new(NOBODY).certificate.der().clone())),
+            _ => {}
+        }
         let protocol: &[u8] = if shown == Shown::Http2Only { b"h2" } else { b"http/1.1" };
-        configure(certificate.expect("a certificate").der().clone(), &key, protocol)
+        let versions = if shown == Shown::Tls12Only { &[&version::TLS12][..] } else { ALL_VERSIONS };
+        configure(chain, &key, protocol, versions)
     }
 }
 
-fn configure(certificate: CertificateDer<'static>, key: &KeyPair, protocol: &[u8]) -> Arc<ServerConfig> {
+fn configure(
+    chain: Vec<CertificateDer<'static>>,
+    key: &KeyPair,
+    protocol: &[u8],
+    versions: &[&'static SupportedProtocolVersion],
+) -> Arc<ServerConfig> {
     let key = PrivateKeyDer::try_from(key.serialize_der()).expect("a key");
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let mut config = ServerConfig::builder_with_provider(provider)
-        .with_protocol_versions(&[&version::TLS12, &version::TLS13])
+        .with_protocol_versions(versions)
         .expect("the provider knows them")
         .with_no_client_auth()
-        .with_single_cert(vec![certificate], key)
+        .with_single_cert(chain, key)
         .expect("a certificate and its key");
     config.alpn_protocols = vec![protocol.to_vec()];
     Arc::new(config)

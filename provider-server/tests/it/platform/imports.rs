@@ -198,6 +198,38 @@ async fn many_deletions_wait_for_staff_who_may_leave_them_out() {
     rig.server.stop().await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_run_that_is_approved_the_moment_it_is_held_is_worked_on_once() {
+    const LEAVING: usize = 45;
+    const CALLERS: usize = 64;
+    let mut rig = Rig::new().await;
+    rig.import(&bulk(ROSTER.students())).await;
+    for round in 1..=5 {
+        let smaller = bulk(ROSTER.students().skip(LEAVING * round));
+        let run = rig.start(&smaller, smaller.len() as u64).await.expect("registered").id;
+        // So many ask at once that whoever worked on the run waits behind them for its next look at it.
+        let asking = (0..CALLERS).map(|_| {
+            let (mut imports, server, run) = (rig.imports.clone(), &rig.server, run.clone());
+            Box::pin(async move {
+                loop {
+                    let request = pb::ApproveImportRequest { run: run.clone(), without_deletions: false };
+                    match imports.approve_import(server.owned(request)).await {
+                        Ok(_) => break,
+                        Err(early) => assert_eq!(early.code(), Code::FailedPrecondition, "{early}"),
+                    }
+                }
+            })
+        });
+        let approved = tokio::time::timeout(Duration::from_secs(20), futures::future::select_all(asking)).await;
+        approved.expect("it is held at some time");
+        let applied = rig.rest(&run).await;
+        let (state, deleted) = (applied.state(), counts(&applied)[2]);
+        let leaving = LEAVING as u64;
+        assert_eq!((state, deleted, applied.applied), (ImportState::Applied, leaving, leaving), "{:?}", applied.holds);
+    }
+    rig.server.stop().await;
+}
+
 #[tokio::test]
 async fn a_rejected_row_is_never_taken_for_an_absent_student() {
     let mut rig = Rig::new().await;

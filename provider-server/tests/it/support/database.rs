@@ -30,6 +30,8 @@ pub struct TestDatabase {
     pub folder: tempfile::TempDir,
     /// Its name on the server.
     name: Option<String>,
+    /// Its address where it is on a server of the test's own, and gone with that.
+    elsewhere: Option<String>,
 }
 
 impl TestDatabase {
@@ -37,7 +39,14 @@ impl TestDatabase {
     pub fn embedded() -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let url = DatabaseUrl::Sqlite(folder.path().join("rollcall.db"));
-        Self { url, folder, name: None }
+        Self { url, folder, name: None, elsewhere: None }
+    }
+
+    /// An empty one at this address of a server of the test's own.
+    pub fn at(address: &str) -> Self {
+        let url = DatabaseUrl::parse(address).expect("a database");
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        Self { url, folder, name: None, elsewhere: Some(address.to_owned()) }
     }
 
     /// An empty one.
@@ -49,7 +58,7 @@ impl TestDatabase {
         let template = TEMPLATE.get_or_init(|| apart(make_template()));
         let name = format!("{PREFIX}_{}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
         apart(administer(format!("CREATE DATABASE {name} TEMPLATE {template}")));
-        Self { url: url_of(&name), folder, name: Some(name) }
+        Self { url: url_of(&name), folder, name: Some(name), elsewhere: None }
     }
 }
 
@@ -70,16 +79,23 @@ impl TestDatabase {
 
     /// Its address as a program is told it.
     pub fn address(&self) -> String {
-        match (&self.name, &self.url) {
-            (Some(name), _) => url_text(name),
-            (None, DatabaseUrl::Sqlite(file)) => format!("sqlite:{}", file.display()),
-            (None, DatabaseUrl::Postgres(_)) => unreachable!("a database on a server has a name"),
+        match (&self.name, &self.elsewhere, &self.url) {
+            (Some(name), ..) => url_text(name),
+            (_, Some(address), _) => address.clone(),
+            (None, None, DatabaseUrl::Sqlite(file)) => format!("sqlite:{}", file.display()),
+            (None, None, DatabaseUrl::Postgres(_)) => unreachable!("a database on a server has a name"),
         }
+    }
+
+    /// Whether it is on a server.
+    pub fn is_on_server(&self) -> bool {
+        matches!(self.url, DatabaseUrl::Postgres(_))
     }
 
     /// The address of another database of the server, which is not made.
     pub fn renamed(&self, name: &str) -> Self {
-        Self { url: url_of(name), folder: tempfile::tempdir().expect("a temporary folder"), name: None }
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        Self { url: url_of(name), folder, name: None, elsewhere: None }
     }
 
     /// Where its server listens.

@@ -38,6 +38,7 @@ pub fn all() -> Vec<Case> {
         .several(),
         Case::goes_on("an endless header", "HTTP/1.1 200 OK\r\nx: ", Flood(vec![b'a'; MIB]), too_large).several(),
         Case::goes_on("an endless status line", "HTTP/1.1 200 ", Flood(vec![b'a'; MIB]), too_large).several(),
+        Case::goes_on("endless empty lines", "", Flood(b"\r\n".repeat(10_000)), too_large).several(),
         Case::goes_on("endless headers", "HTTP/1.1 200 OK\r\n", Flood(b"x: y\r\n".repeat(1_000)), too_large).several(),
         Case::says("200 headers", format!("HTTP/1.1 200 OK\r\n{lines}\r\n"), too_large),
         Case::goes_on(

@@ -1,0 +1,243 @@
+//! PostgreSQL itself fails: its disk fills up, an fsync of it fails, it is killed, it has no place for another client. What
+//! was acknowledged is kept, who was told that nothing was done was told the truth, and all goes on by itself afterwards.
+
+use std::sync::{
+    Mutex,
+    atomic::{AtomicBool, AtomicUsize, Ordering},
+};
+
+use futures::future::join_all;
+use sqlx::{Connection as _, PgConnection};
+use tonic::{Code, Status};
+
+use super::{
+    machine::Injected,
+    postgres_server::{CLIENTS, Postgres, Small},
+    support::{Owner, Server, Site, until},
+};
+use crate::engine::support::{Receiver, Settings};
+
+const STUDENTS: &str = "SELECT COUNT(*) || ' in version ' || MAX(version) FROM students";
+const STATES: &str = "SELECT state || ' ' || COUNT(*) FROM events GROUP BY state ORDER BY 1";
+/// Callers at the same time: more than there are connections to write with.
+const CALLERS: usize = 8;
+/// Changes under way before a fault.
+const BEFORE: usize = 40;
+
+/// One school with its receiver, a server on a PostgreSQL of its own, and its owner.
+struct Scene {
+    postgres: Postgres,
+    receiver: Receiver,
+    site: Site,
+    server: Server,
+    owner: Owner,
+}
+
+impl Scene {
+    async fn new(test: &str, small: Small) -> Option<Self> {
+        let postgres = Postgres::start(test, small).await?;
+        let receiver = Receiver::accepting().await;
+        let site = Site::on(postgres.database(), &[(&receiver, Settings::default())]).await;
+        let (server, owner) = site.start_and_enter().await;
+        Some(Self { postgres, receiver, site, server, owner })
+    }
+
+    /// Callers call while `fault` happens to PostgreSQL, and until it is over: each change is asked for until it is
+    /// accepted. Answers how many there were, and what callers were told.
+    async fn under_load(&mut self, fault: impl AsyncFnOnce(&mut Postgres, &Server)) -> (usize, Vec<Status>) {
+        let (next, is_over, refusals) = (AtomicUsize::new(0), AtomicBool::new(false), Mutex::new(Vec::new()));
+        let Self { postgres, site, server, owner, .. } = self;
+        let (site, owner) = (&*site, &*owner);
+        let call = async || {
+            while !is_over.load(Ordering::Relaxed) {
+                let student = format!("S-{}", next.fetch_add(1, Ordering::Relaxed));
+                let ask = async || match owner.put("s0", &student, "Ada").await {
+                    Ok(put) => {
+                        assert_eq!(put.student.expect("a student").version, 1, "asked again, and done once");
+                        true
+                    }
+                    Err(status) => {
+                        refusals.lock().expect("not poisoned").push(status);
+                        was_not_done(site, &student).await;
+                        false
+                    }
+                };
+                until("the change is accepted in the end", ask).await;
+            }
+        };
+        let fail = async {
+            until("changes are under way", async || next.load(Ordering::Relaxed) >= BEFORE).await;
+            fault(postgres, server).await;
+            is_over.store(true, Ordering::Relaxed);
+        };
+        tokio::join!(join_all((0..CALLERS).map(|_| call())), fail);
+        (next.into_inner(), refusals.into_inner().expect("not poisoned"))
+    }
+
+    /// All of so many students are there and delivered, once, and the server stops in order.
+    async fn has_all(self, total: usize) {
+        until("all are delivered", async || self.site.texts(STATES).await == [format!("delivered {total}")]).await;
+        let mut ids: Vec<String> = self.receiver.got().iter().map(|got| got.header("webhook-id").to_owned()).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        assert_eq!(ids.len(), total, "each arrived");
+        assert_eq!(self.server.terminate().await, Some(0), "{}", self.site.log());
+        assert_eq!(self.site.texts(STUDENTS).await, [format!("{total} in version 1")]);
+        self.site.assert_sound().await;
+    }
+}
+
+/// Who is refused is told that nothing was done: so it is, also after PostgreSQL has recovered.
+async fn was_not_done(site: &Site, student: &str) {
+    let sql = format!("SELECT sourced_id FROM students WHERE sourced_id = '{student}'");
+    until("the database answers", async || match site.ask(&sql).await {
+        Ok(found) => {
+            assert!(found.is_empty(), "{student} was refused, and is there");
+            true
+        }
+        Err(_) => false,
+    })
+    .await;
+}
+
+fn assert_asks_again(refusals: &[Status]) {
+    for status in refusals {
+        assert!(status.code() == Code::Unavailable && status.message().contains("try again"), "{status}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_postgres_that_is_killed_and_started_again_loses_nothing() {
+    let Some(mut scene) = Scene::new("killed", Small::Nothing).await else { return };
+    let (total, refusals) = scene
+        .under_load(async |postgres, server| {
+            let starts = postgres.starts();
+            postgres.kill().await;
+            until("monitors are told", async || server.ready().await == (503, "the database does not answer\n".into()))
+                .await;
+            postgres.serves_again(starts).await;
+        })
+        .await;
+    assert_asks_again(&refusals);
+    assert!(!refusals.is_empty(), "nobody noticed");
+    scene.has_all(total).await;
+}
+
+/// While these calls of all of its processes fail, PostgreSQL panics, which is how it answers such a fault.
+async fn check_panics(test: &str, calls: &str, act: Option<&'static str>) {
+    if !Injected::is_possible(test) {
+        return;
+    }
+    let Some(mut scene) = Scene::new(test, Small::Nothing).await else { return };
+    let (total, refusals) = scene
+        .under_load(async |postgres, _| {
+            let starts = postgres.starts();
+            let injected = Injected::into_all(&postgres.pids(), calls, "error=EIO", None).await;
+            if let Some(act) = act {
+                let mut conn = PgConnection::connect(&postgres.url()).await.expect("let in");
+                sqlx::raw_sql(act).execute(&mut conn).await.expect_err("the disk fails");
+            }
+            until("PostgreSQL panics", async || postgres.log().contains("PANIC:  could not f")).await;
+            injected.end().await;
+            postgres.serves_again(starts).await;
+        })
+        .await;
+    assert_asks_again(&refusals);
+    scene.has_all(total).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_failed_fsync_of_its_log_leaves_no_commit_in_doubt() {
+    check_panics("fsync of the log", "fdatasync", None).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_failed_fsync_of_its_tables_loses_nothing() {
+    check_panics("fsync of tables", "fsync", Some("CHECKPOINT")).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_log_that_finds_no_room_stops_postgres_and_loses_nothing() {
+    let Some(mut scene) = Scene::new("full log", Small::Log).await else { return };
+    let (total, refusals) = scene
+        .under_load(async |postgres, _| {
+            let starts = postgres.starts();
+            postgres.disk.as_ref().expect("a small disk").fill(0);
+            until("PostgreSQL panics", async || postgres.log().contains("No space left on device")).await;
+            postgres.disk.as_ref().expect("a small disk").clear();
+            postgres.serves_again(starts).await;
+        })
+        .await;
+    assert_asks_again(&refusals);
+    scene.has_all(total).await;
+}
+
+#[tokio::test]
+async fn tables_that_find_no_room_refuse_changes_until_there_is_some() {
+    let Some(scene) = Scene::new("full tables", Small::Tables).await else { return };
+    scene.owner.put_all("s0", 0..20).await;
+    scene.receiver.wait_for(20).await;
+    let disk = scene.postgres.disk.as_ref().expect("a small disk");
+    disk.fill(0);
+    let (mut number, mut refused) = (20, Vec::new());
+    // Tables have some room within until they must grow.
+    while refused.len() < 6 {
+        let student = format!("S-{number}");
+        if let Err(status) = scene.owner.put("s0", &student, "Ada").await {
+            assert!(status.code() == Code::ResourceExhausted && status.message().contains("disk is full"), "{status}");
+            was_not_done(&scene.site, &student).await;
+            refused.push(student);
+        }
+        number += 1;
+        assert!(number < 20_000, "the disk is never full");
+    }
+    assert_eq!(scene.server.ready().await.0, 200, "what is there can be read");
+    // What was accepted is sent, although that cannot be recorded.
+    scene.receiver.wait_for(number - refused.len()).await;
+    disk.clear();
+    for student in &refused {
+        scene.owner.put("s0", student, "Ada").await.expect("it recovers without a restart");
+    }
+    scene.has_all(number).await;
+}
+
+/// Takes all places for clients that are left.
+async fn occupy(postgres: &Postgres, held: &mut Vec<PgConnection>) {
+    for _ in 0..=CLIENTS {
+        match PgConnection::connect(&postgres.url()).await {
+            Ok(conn) => held.push(conn),
+            Err(error) => {
+                assert!(error.to_string().contains("too many clients"), "{error}");
+                return;
+            }
+        }
+    }
+    panic!("there is always a place");
+}
+
+#[tokio::test]
+async fn without_a_place_for_a_client_it_is_named_and_all_goes_on_with_one() {
+    const TOO_MANY: &str = "too many clients already";
+    let Some(scene) = Scene::new("clients", Small::Nothing).await else { return };
+    scene.owner.put("s0", "S-0", "Ada").await.expect("accepted");
+    scene.receiver.wait_for(1).await;
+    let mut held = vec![PgConnection::connect(&scene.postgres.url()).await.expect("let in")];
+    until("the server has lost its places", async || {
+        occupy(&scene.postgres, &mut held).await;
+        let sql = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'rollcall'";
+        let ended = sqlx::query(sql).fetch_all(&mut held[0]).await.expect("asked");
+        ended.is_empty()
+    })
+    .await;
+    let status = scene.owner.put("s0", "S-1", "Ada").await.expect_err("no place");
+    assert_asks_again(&[status]);
+    assert_eq!(scene.server.ready().await, (503, "the database does not answer\n".into()));
+    assert!(scene.site.log().contains(TOO_MANY), "who looks after it is told why: {}", scene.site.log());
+    let second = scene.site.copied().refused().await;
+    assert!(second.code == Some(69) && second.words.contains(TOO_MANY), "{:?} {}", second.code, second.words);
+
+    drop(held);
+    until("a change is accepted", async || scene.owner.put("s0", "S-1", "Ada").await.is_ok()).await;
+    until("monitors are told", async || scene.server.ready().await.0 == 200).await;
+    scene.has_all(2).await;
+}
