@@ -113,7 +113,9 @@ async fn load(bed: &Bed<'_>, flood: Flood, key: &str, name: &str) -> Result<(f64
 
 /// Where a flood is made.
 fn elsewhere() -> Result<Runtime> {
-    let step_back = || drop(rustix::process::nice(NICEST));
+    let step_back = || {
+        let _ = rustix::process::nice(NICEST);
+    };
     Ok(runtime::Builder::new_multi_thread().worker_threads(2).on_thread_start(step_back).enable_all().build()?)
 }
 
