@@ -57,6 +57,8 @@ function Gate({ ended, onSignedIn }: { ended: boolean; onSignedIn: () => void })
   const leave = async () => {
     await host.signOut();
     become(null);
+    // Who comes next begins at the beginning, and not where this one was.
+    await router.navigate({ to: "/" });
   };
   return (
     <SessionProvider session={session.data} signOut={leave}>

@@ -189,9 +189,9 @@ test("signing out leads back to the sign-in, where the next account starts with 
   expect(host.made.some(({ method }) => method === "sign_out")).toBe(true);
   const before = host.made.length;
   await signIn(user);
-  await screen.findByRole("heading", { name: "Schools" });
+  await screen.findByRole("heading", { name: "Dashboard" });
   await waitFor(() =>
-    expect(host.made.slice(before).some(({ method }) => method === "SchoolService/ListSchools")).toBe(true),
+    expect(host.made.slice(before).some(({ method }) => method === "LogService/GetOverview")).toBe(true),
   );
 });
 
