@@ -46,6 +46,8 @@ const OUTAGE: Duration = Duration::from_millis(2_200);
 const POINT_PATIENCE: Duration = Duration::from_millis(1_500);
 /// The same for the end of all retries.
 const PARK_PATIENCE: Duration = Duration::from_secs(8);
+/// Both secrets sign for so long. Chance asks for several rotations one after another, and four secrets are the most.
+const OVERLAP_S: u32 = 3;
 
 /// What was killed, by where.
 pub type Tally = BTreeMap<String, u32>;
@@ -158,7 +160,8 @@ impl Strikes {
     /// Asks for a new secret; the school's program pulls and confirms it by itself.
     async fn rotate(&self) -> Result<()> {
         let school = &self.schools[0];
-        let request = pb::RotateSecretRequest { school: school.id.clone(), overlap_s: Some(60), revoke_now: false };
+        let overlap_s = Some(OVERLAP_S);
+        let request = pb::RotateSecretRequest { school: school.id.clone(), overlap_s, revoke_now: false };
         patient(|| async { self.admin.schools().rotate_secret(request.clone()).await }).await?;
         until_done(&self.progress, "the rotation", || school.receiver.pull_secret()).await
     }
