@@ -14,6 +14,8 @@ const DISORDER_MS: i64 = 3_600_000;
 
 /// The partial index of [`TROUBLE`].
 const BY_TROUBLE: &str = " INDEXED BY attempts_trouble";
+/// The messages of a student.
+const BY_STUDENT: &str = " INDEXED BY events_by_student";
 
 /// The order of the rows.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -221,7 +223,8 @@ impl Narrow {
                 Statement::new(&format!("SELECT {COLUMNS} FROM attempts a WHERE a.event_id IN ")).list(ids)
             }
             Self::Students(ids) => {
-                let select = format!("SELECT {COLUMNS} FROM events e CROSS JOIN attempts a WHERE e.school_id = ");
+                let by = conn.by_index(BY_STUDENT);
+                let select = format!("SELECT {COLUMNS} FROM events e{by} CROSS JOIN attempts a WHERE e.school_id = ");
                 let statement = Statement::new(&select).bind(range.school).sql(" AND e.student_id IN ").list(ids);
                 statement.sql(" AND a.event_id = e.event_id")
             }
