@@ -1,6 +1,7 @@
 //! The provider's service: accepts changes of students durably, and delivers each to the schools concerned, signed.
 
 pub mod app;
+pub mod background;
 pub mod cli;
 pub mod clock;
 pub mod config;

@@ -1,7 +1,7 @@
-//! Passwords of staff: argon2id with 19 MiB, two at a time and behind everything else that wants the processor, so that a
-//! flood of sign-ins does not starve other calls.
+//! Passwords of staff: argon2id with 19 MiB, on half of the processors at most and behind everything else that wants them,
+//! so that a flood of sign-ins does not starve other calls.
 
-use std::sync::Arc;
+use std::{num::NonZero, sync::Arc, thread};
 
 use argon2::{
     Algorithm, Argon2, Params, PasswordVerifier as _, Version,
@@ -11,6 +11,7 @@ use tokio::sync::{Semaphore, oneshot};
 use zeroize::Zeroizing;
 
 use crate::{
+    background,
     clock::Entropy,
     error::{Refusal, RefusalKind},
 };
@@ -21,10 +22,8 @@ pub const MIN_CHARS: usize = 12;
 const MAX_BYTES: usize = 1_024;
 const MEMORY_KIB: u32 = 19 * 1_024;
 const PASSES: u32 = 2;
-const AT_ONCE: usize = 2;
-/// A tenth of what another thread gets, where both want it all.
-#[cfg(target_os = "linux")]
-const NICE: i32 = 10;
+/// Hashes under way at once, if half of the processors are as many: more memory than theirs is not for strangers to take.
+const MOST_AT_ONCE: usize = 2;
 /// Sign-ins that may wait for their turn; more are told to come back.
 const MAX_WAITING: usize = 64;
 
@@ -42,9 +41,12 @@ impl Passwords {
     /// Makes the dummy hash once.
     pub fn new(entropy: Entropy) -> Self {
         let dummy = hash(&hex::encode(entropy.bytes::<16>()), &entropy.bytes::<16>());
+        // Other threads find a processor that is free of hashes.
+        let processors = thread::available_parallelism().map_or(1, NonZero::get);
+        let at_once = (processors / 2).clamp(1, MOST_AT_ONCE);
         Self {
-            turns: Arc::new(Semaphore::new(AT_ONCE)),
-            places: Arc::new(Semaphore::new(AT_ONCE + MAX_WAITING)),
+            turns: Arc::new(Semaphore::new(at_once)),
+            places: Arc::new(Semaphore::new(at_once + MAX_WAITING)),
             dummy: dummy.into(),
             entropy,
         }
@@ -94,38 +96,16 @@ impl Passwords {
         let busy = || Refusal::new(RefusalKind::Exhausted, "many sign-ins are under way: try again in a few seconds");
         let _place = self.places.clone().try_acquire_owned().map_err(|_| busy())?;
         let turn = self.turns.clone().acquire_owned().await.map_err(|_| busy())?;
-        let is_alone = self.turns.available_permits() > 0;
         let (done, told) = oneshot::channel();
         let work = move || {
             let _turn = turn;
-            step_back(is_alone);
             // The caller may have gone away.
-            let _ = done.send(work());
+            let _ = done.send(background::behind_others(work));
         };
-        // A thread of its own: one that has stepped back stays so.
-        std::thread::Builder::new().name("password".into()).spawn(work).map_err(|_| busy())?;
+        thread::Builder::new().name("password".into()).spawn(work).map_err(|_| busy())?;
         told.await.map_err(|_| busy())
     }
 }
-
-/// Leaves the processor to other threads where they want it: the only hash under way for the most part, a second one
-/// beside it wholly, so that at a flood another thread never waits for the processor.
-#[cfg(target_os = "linux")]
-fn step_back(is_alone: bool) {
-    use thread_priority::{
-        NormalThreadSchedulePolicy, ThreadPriority, ThreadSchedulePolicy, set_thread_priority_and_policy,
-        thread_native_id,
-    };
-    let wholly = ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Idle);
-    if is_alone || set_thread_priority_and_policy(thread_native_id(), ThreadPriority::Min, wholly).is_err() {
-        // Where it is refused, a flood is felt.
-        let _ = rustix::process::nice(NICE);
-    }
-}
-
-/// Elsewhere it would be the whole process.
-#[cfg(not(target_os = "linux"))]
-fn step_back(_is_alone: bool) {}
 
 fn hasher() -> Argon2<'static> {
     let params = Params::new(MEMORY_KIB, PASSES, 1, None).expect("constants inside argon2's ranges");

@@ -52,8 +52,8 @@ pub fn servers(profile: Profile) -> Result<Binaries> {
 
 /// Compiles both consoles around the UI that is built.
 pub fn consoles(profile: Profile) -> Result<[PathBuf; 2]> {
-    // They are no default members.
-    let mut more = vec!["-p", "desktop-provider", "-p", "desktop-school"];
+    // They are no default members. Their tests are selected too, so that dependencies have the same features for both.
+    let mut more = vec!["-p", "desktop-provider", "-p", "desktop-school", "-p", "desktop-e2e"];
     if profile == Profile::Release {
         // As the packages have it: assets from the program alone, never from a development server.
         more.extend(["--features", "desktop-provider/custom-protocol,desktop-school/custom-protocol"]);

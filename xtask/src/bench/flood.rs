@@ -1,6 +1,6 @@
 //! Row 15: what a flood costs the calls of those who are signed in: of sign-ins with wrong passwords, of connections that
-//! say nothing, of messages that are too large. It comes from addresses of its own, as from other machines, and from threads
-//! of its own that leave the processor to others: what is measured is the server under a flood, not the flood's maker.
+//! say nothing, of messages that are too large. It comes from addresses of its own, as from other machines, and from a
+//! thread of its own that leaves the processors to others: what is measured is the server under a flood, not the flood's maker.
 
 use std::{
     net::{Ipv4Addr, SocketAddr},
@@ -11,8 +11,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::Result;
-use hyper_util::rt::TokioIo;
+use anyhow::{Result, bail};
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::{Request, client::conn::http2, header::CONTENT_TYPE};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use prost::Message as _;
+use provider_server::background;
 use rollcall_proto::{
     pinned::client_config,
     provider::v1::{self as pb, staff_service_client::StaffServiceClient},
@@ -22,7 +27,8 @@ use serde_json::json;
 use tokio::{
     io::AsyncReadExt as _,
     net::{TcpSocket, TcpStream},
-    runtime::{self, Runtime},
+    runtime,
+    sync::oneshot,
     task::JoinSet,
     time::MissedTickBehavior,
 };
@@ -46,8 +52,6 @@ const CALLERS: u32 = 32;
 const OF_ADDRESS: u32 = 90;
 /// Connections that are held open at once, all from one address, or tried to.
 const CONNECTIONS: u32 = 2_000;
-/// Of the threads that make a flood.
-const NICEST: i32 = 19;
 /// Larger than what is taken.
 const OVERSIZE_BYTES: usize = 5 << 20;
 
@@ -92,31 +96,39 @@ async fn load(bed: &Bed<'_>, flood: Flood, key: &str, name: &str) -> Result<(f64
     stage.stream("warm", 100).await?;
     stage.until_recorded(100).await?;
     let target = Target::of(&stage)?;
-    let (elsewhere, mut floods) = (elsewhere()?, JoinSet::new());
-    let on = elsewhere.handle();
-    match flood {
-        Flood::None => {}
-        Flood::SignIns => (0..CALLERS).for_each(|_| drop(floods.spawn_on(sign_in(target.clone()), on))),
-        Flood::Connections => {
-            (0..CONNECTIONS).for_each(|number| drop(floods.spawn_on(hold(target.clone(), number), on)));
-        }
-        Flood::Oversize => (0..CALLERS).for_each(|_| drop(floods.spawn_on(overload(target.clone()), on))),
-    }
+    let flooding = elsewhere(flood, target.clone())?;
     let begun = Instant::now();
     let mut times = healthy(&stage, begun + Duration::from_secs(seconds)).await?;
     let hits_per_s = target.hits.load(Ordering::Relaxed) as f64 / begun.elapsed().as_secs_f64();
-    floods.shutdown().await;
-    elsewhere.shutdown_background();
+    drop(flooding);
     stage.kill_and_clear(bed.folder).await?;
     Ok((percentile(&mut times, 50.0), percentile(&mut times, 99.0), hits_per_s))
 }
 
-/// Where a flood is made.
-fn elsewhere() -> Result<Runtime> {
-    let step_back = || {
-        let _ = rustix::process::nice(NICEST);
+/// Floods until what it answers is dropped.
+fn elsewhere(flood: Flood, target: Target) -> Result<oneshot::Sender<()>> {
+    let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
+    let (flooding, ended) = oneshot::channel();
+    let make = async move {
+        let mut floods = JoinSet::new();
+        match flood {
+            Flood::None => {}
+            Flood::SignIns => (0..CALLERS).for_each(|_| drop(floods.spawn(sign_in(target.clone())))),
+            Flood::Connections => {
+                (0..CONNECTIONS).for_each(|number| drop(floods.spawn(hold(target.clone(), number))));
+            }
+            Flood::Oversize => {
+                let message = oversize();
+                (0..CALLERS).for_each(|_| drop(floods.spawn(overload(target.clone(), message.clone()))));
+            }
+        }
+        // It ends by the drop of its sender.
+        let _ = ended.await;
     };
-    Ok(runtime::Builder::new_multi_thread().worker_threads(2).on_thread_start(step_back).enable_all().build()?)
+    std::thread::Builder::new()
+        .name("flood".into())
+        .spawn(move || background::behind_others(|| runtime.block_on(make)))?;
+    Ok(flooding)
 }
 
 async fn healthy(stage: &Stage, until: Instant) -> Result<Vec<f64>> {
@@ -220,23 +232,39 @@ async fn hold(target: Target, number: u32) {
     }
 }
 
-/// All callers together 100 a second at most: what is flooded is the server, not the machine that both share.
-async fn overload(target: Target) {
-    let password = "x".repeat(OVERSIZE_BYTES);
+/// A call of `Login` with a longer password than any message may be, as it goes over a connection of HTTP/2.
+fn oversize() -> Bytes {
+    let request = pb::LoginRequest { username: String::new(), password: "x".repeat(OVERSIZE_BYTES) };
+    // A message is not compressed, and has its length before it: what the frames of gRPC begin with.
+    let length = u32::try_from(request.encoded_len()).expect("a few MiB");
+    [&[0][..], &length.to_be_bytes(), &request.encode_to_vec()].concat().into()
+}
+
+/// All callers together 100 a second at most: what is flooded is the server, not the machine that both share. The message is
+/// made once, for the same reason.
+async fn overload(target: Target, message: Bytes) {
     loop {
-        let Ok(channel) = target.channel(target.new_address()).await else {
-            tokio::time::sleep(PAUSE).await;
-            continue;
-        };
-        let mut staff = StaffServiceClient::new(channel);
-        // Until the connection is gone.
-        while staff
-            .login(pb::LoginRequest { username: String::new(), password: password.clone() })
-            .await
-            .is_err_and(|refused| refused.code() == tonic::Code::ResourceExhausted)
-        {
-            target.hit();
-            tokio::time::sleep(PAUSE).await;
+        let _ = overload_one(&target, &message).await;
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
+/// Until the connection is gone, or the answer is another one than that the message is too large.
+async fn overload_one(target: &Target, message: &Bytes) -> Result<()> {
+    let stream = TokioIo::new(target.tls(target.new_address()).await?);
+    let (mut calls, connection) = http2::handshake(TokioExecutor::new(), stream).await?;
+    let mut connections = JoinSet::new();
+    connections.spawn(connection);
+    let refused = (tonic::Code::ResourceExhausted as i32).to_string();
+    loop {
+        let call = Request::post(format!("https://{}/rollcall.provider.v1.StaffService/Login", target.server))
+            .header(CONTENT_TYPE, "application/grpc")
+            .body(Full::new(message.clone()))?;
+        let answer = calls.send_request(call).await?;
+        if answer.headers().get("grpc-status").is_none_or(|status| status != refused.as_str()) {
+            bail!("another answer than that it is too large");
         }
+        target.hit();
+        tokio::time::sleep(PAUSE).await;
     }
 }

@@ -39,7 +39,7 @@ const FILTERS: [&str; 14] = [
 const OF_A_MESSAGE: [&str; 3] = ["event", "attempts", "sqlite_autoindex_event"];
 
 pub async fn measure(bed: &Bed<'_>, report: &mut Report) -> Result<()> {
-    let stored = bed.amount(1_000_000);
+    let stored = bed.amount(bed.stored);
     let slice = stored / PARTS;
     let stage = Stage::set(bed, "growth", 1, false).await?;
     let mut sent = slice / 10;
@@ -96,7 +96,11 @@ async fn pages(bed: &Bed<'_>, stage: &Stage, sent: u64, report: &mut Report) -> 
     let value = json!({ "attempts": sent, "slowest_ms": rounded(ms), "filter": filter });
     let row = format!("9 a page over {sent} attempts");
     let measured = format!("p50 {ms:.1} ms with the slowest filter, {filter}");
-    report.other("log_page", value, Line { row: &row, measured, target: "≤ 20 ms at 1 M", ..Line::default() });
+    report.other(
+        "log_page",
+        value,
+        Line { row: &row, measured, target: "≤ 20 ms at 1 M, ≤ 50 at 10 M", ..Line::default() },
+    );
     Ok(())
 }
 

@@ -44,6 +44,9 @@ pub struct Bench {
     /// A tenth of the work: to see that it runs, not to compare
     #[arg(long)]
     quick: bool,
+    /// Attempts that rows 8 to 10 grow to
+    #[arg(long, value_name = "N", default_value_t = 1_000_000, value_parser = clap::value_parser!(u64).range(100_000..))]
+    stored: u64,
     /// Also writes the figures as JSON
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
@@ -55,6 +58,8 @@ pub struct Bed<'b> {
     pub folder: &'b std::path::Path,
     pub progress: &'b Progress,
     pub quick: bool,
+    /// Attempts that a history grows to.
+    pub stored: u64,
 }
 
 impl Bed<'_> {
@@ -96,7 +101,7 @@ impl Bench {
 
     async fn measure(&self, binaries: &Binaries, progress: &Progress) -> Result<ExitCode> {
         let folder = tempfile::Builder::new().prefix("rollcall-bench-").tempdir()?;
-        let bed = Bed { binaries, folder: folder.path(), progress, quick: self.quick };
+        let bed = Bed { binaries, folder: folder.path(), progress, quick: self.quick, stored: self.stored };
         let wanted = |row: u32| self.rows.is_empty() || self.rows.contains(&row);
         let mut report = Report::default();
         if wanted(1) || wanted(3) {

@@ -7,7 +7,8 @@ use anyhow::Result;
 use super::{Outcome, run::run};
 use crate::{build, setup, ui};
 
-const PROGRAMS: [&str; 2] = ["desktop-provider", "desktop-school"];
+/// Always all of them: with another selection dependencies have other features, and are compiled once more.
+const MEMBERS: [&str; 6] = ["-p", "desktop-provider", "-p", "desktop-school", "-p", "desktop-e2e"];
 
 /// Builds both programs and runs their tests. The section before built the UI.
 pub async fn check(limit: Duration) -> Result<Outcome> {
@@ -15,15 +16,14 @@ pub async fn check(limit: Duration) -> Result<Outcome> {
         return Ok(Outcome::Absent("the consoles' UI is not built".into()));
     }
     setup::ensure(&setup::WINDOWS)?;
-    let members = ["-p", PROGRAMS[0], "-p", PROGRAMS[1]];
     let mut compile = build::cargo();
-    compile.arg("build").args(members);
+    compile.arg("build").args(MEMBERS);
     run(compile, limit).await?;
     let mut lint = build::cargo();
-    lint.arg("clippy").args(members).args(["-p", "desktop-e2e", "--all-targets", "--", "-D", "warnings"]);
+    lint.arg("clippy").args(MEMBERS).args(["--all-targets", "--", "-D", "warnings"]);
     run(lint, limit).await?;
     let mut test = build::cargo();
-    test.args(["test", "--no-fail-fast", "-p", "desktop-e2e"]).args(members);
+    test.args(["test", "--no-fail-fast"]).args(MEMBERS);
     // Each test has two programs and a display: more at once only wait for each other.
     test.args(["--", "--test-threads", "2"]);
     run(test, limit).await

@@ -15,6 +15,7 @@ use std::{
 
 use anyhow::Result;
 use clap::{Args, ValueEnum};
+use futures::future::join_all;
 
 use crate::{build, process::interrupted, setup};
 
@@ -71,39 +72,42 @@ impl Test {
     pub async fn run(self) -> Result<ExitCode> {
         let started = Instant::now();
         prepare()?;
-        let sections = match (self.only, self.flow) {
-            (Some(section), _) => vec![section],
-            (None, Some(_)) => vec![Section::E2e],
-            (None, None) => {
-                vec![
-                    Section::Fmt,
-                    Section::Rust,
-                    Section::Postgres,
-                    Section::Lint,
-                    Section::Ui,
-                    Section::Desktop,
-                    Section::E2e,
-                    Section::Soak,
-                ]
-            }
+        let groups = match (self.only, self.flow) {
+            (Some(section), _) => vec![vec![section]],
+            (None, Some(_)) => vec![vec![Section::E2e]],
+            (None, None) => vec![
+                vec![Section::Fmt],
+                vec![Section::Rust],
+                // At once: the tests on PostgreSQL mostly wait, those of the UI compute.
+                vec![Section::Postgres, Section::Ui],
+                vec![Section::Lint],
+                vec![Section::Desktop],
+                vec![Section::E2e],
+                vec![Section::Soak],
+            ],
         };
         let mut done = Vec::new();
-        for section in sections {
-            eprintln!("\n── {} ──", section.name());
-            let begun = Instant::now();
-            let outcome = tokio::select! {
-                outcome = self.check(section) => outcome,
+        for group in groups {
+            eprintln!("\n── {} ──", group.iter().map(|section| section.name()).collect::<Vec<_>>().join(", "));
+            let checks = join_all(group.into_iter().map(|section| self.timed(section)));
+            tokio::select! {
+                checked = checks => done.extend(checked),
                 signal = interrupted() => {
                     eprintln!("{signal}: stopping");
                     return Ok(ExitCode::from(130));
                 }
-            };
-            if let Err(error) = &outcome {
-                eprintln!("{} failed: {error:#}", section.name());
             }
-            done.push(Done { section, outcome, took: begun.elapsed() });
         }
         Ok(summarize(&done, started.elapsed()))
+    }
+
+    async fn timed(&self, section: Section) -> Done {
+        let begun = Instant::now();
+        let outcome = self.check(section).await;
+        if let Err(error) = &outcome {
+            eprintln!("{} failed: {error:#}", section.name());
+        }
+        Done { section, outcome, took: begun.elapsed() }
     }
 
     async fn check(&self, section: Section) -> Result<Outcome> {
