@@ -177,12 +177,6 @@ impl Conn {
         matches!(self.link, Link::Postgres(_))
     }
 
-    /// What follows a table's name so that SQLite searches by an index which it would not choose: it takes a table's own
-    /// order for the better one, however few rows a partial index has. PostgreSQL counts, and needs no word.
-    pub(super) fn by_index(&self, words: &'static str) -> &'static str {
-        if self.is_shared() { "" } else { words }
-    }
-
     /// Runs a statement; answers the rows affected.
     pub async fn execute(&mut self, sql: &'static str, values: Vec<Value>) -> Result<u64, StoreError> {
         self.run(sql.into(), values).await

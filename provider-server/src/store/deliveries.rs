@@ -7,11 +7,8 @@ use rollcall_proto::{
     webhook::event::EventType,
 };
 
-use super::{Committed, Conn, Shared, StoreError, Tx, Value, keys::school_scope};
-use crate::{
-    model::delivery::{NewDelivery, Trigger, state},
-    sealing::Place,
-};
+use super::{Committed, Conn, Shared, StoreError, Tx, Value, body, keys::school_scope};
+use crate::model::delivery::{NewDelivery, Trigger, state};
 
 /// A delivery that is not done, as its row holds it.
 pub struct OpenDelivery {
@@ -79,8 +76,7 @@ pub async fn load_open(
         let event_type =
             EventType::parse(&row.take::<String>(2)?).ok_or(StoreError::Corrupt("an event has an unknown type"))?;
         let sealed: Option<Vec<u8>> = row.take(9)?;
-        let body = sealed
-            .and_then(|sealed| key.open(Place { column: "event_bodies.sealed", row: event.as_bytes() }, &sealed).ok());
+        let body = sealed.and_then(|sealed| body::open(&key, &event, &sealed).ok());
         let Some(body) = body else {
             tracing::error!(%school, message = %event, "the body of a message is gone or damaged; it stays undelivered");
             continue;

@@ -8,7 +8,7 @@ use std::{
 use hmac::{Hmac, KeyInit, Mac};
 use rollcall_proto::{
     digest::DigestKey,
-    id::{DistrictId, EventId, KeyId, SchoolId},
+    id::{DistrictId, KeyId, SchoolId},
 };
 use sha2::Sha256;
 
@@ -151,11 +151,6 @@ impl KeyCache {
 /// Where a school's digest key is sealed.
 pub fn digest_key_place(school: &SchoolId) -> Place<'_> {
     Place { column: "schools.digest_key", row: school.as_bytes() }
-}
-
-/// Where an event's body is sealed.
-pub fn event_body_place(event: &EventId) -> Place<'_> {
-    Place { column: "event_bodies.sealed", row: event.as_bytes() }
 }
 
 /// Wraps every data key with the ring's first key, in this transaction. Answers how many.

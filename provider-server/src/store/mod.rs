@@ -4,6 +4,7 @@
 //! [`StoreError`] is for faults of storage; what a caller did wrong is a [`Refusal`](crate::error::Refusal).
 
 pub mod audit;
+mod body;
 pub mod changes;
 pub mod chores;
 pub mod codes;

@@ -23,7 +23,8 @@ use crate::{
     store::{
         Committed, StoreError, Tx, Value,
         audit::{self, AuditAct},
-        keys::{SchoolKeys, event_body_place},
+        body,
+        keys::SchoolKeys,
         student_doc,
     },
 };
@@ -191,14 +192,14 @@ impl Batch {
             source: Some(source),
             data,
         };
-        let body = match object {
+        let plain = match object {
             Some(object) => {
                 let previous_attributes = school_change.previous_attributes;
                 to_json(&envelope(Data::Student(StudentData { object, previous_attributes })))
             }
             None => to_json(&envelope(ending_data(event_type, after, school_sourced_id))),
         };
-        let sealed = school.keys.sealing.seal(event_body_place(&event), &body, &tx.shared.entropy);
+        let sealed = body::seal(&school.keys.sealing, &event, &plain, &tx.shared.entropy);
         let school_id = school.id;
         let row = [
             school_id.into(),
@@ -210,7 +211,7 @@ impl Batch {
             after.version.into(),
             change.into(),
             tx.now_ms.into(),
-            (body.len() as u64).into(),
+            (plain.len() as u64).into(),
             Value::Static("pending"),
         ];
         self.events.insert((school_id, sequence), row);
@@ -225,7 +226,7 @@ impl Batch {
             event_type,
             student,
             sourced_id: after.sourced_id.as_str().into(),
-            body: body.into(),
+            body: plain.into(),
         });
         1
     }
@@ -370,20 +371,23 @@ async fn write_events(
 
 /// After a withdrawal or deletion, the student's earlier unsent messages to that school are pointless.
 async fn supersede_earlier(tx: &mut Tx<'_>, ended: Vec<(SchoolId, StudentId, u64)>) -> Result<(), StoreError> {
-    let mut reload = HashSet::new();
-    for (school, student, sequence) in ended {
-        let superseded = tx
-            .conn
-            .execute(
-                "UPDATE events SET state = 'superseded', reason = 'the student left the school', settled_ms = $4
-                 WHERE school_id = $1 AND student_id = $2 AND sequence < $3 AND state IN ('pending', 'parked', 'held')",
-                vec![school.into(), student.into(), sequence.into(), tx.now_ms.into()],
-            )
-            .await?;
-        if superseded > 0 && reload.insert(school) {
-            tx.after_commit(Committed::Reload(school));
-        }
-    }
+    let now_ms = tx.now_ms;
+    let values = ended
+        .into_iter()
+        .flat_map(|(school, student, sequence)| [school.into(), student.into(), sequence.into(), now_ms.into()]);
+    let rows = tx
+        .conn
+        .query_many(
+            "UPDATE events SET state = 'superseded', reason = 'the student left the school', settled_ms = v.column4 FROM (",
+            ") AS v WHERE events.school_id = v.column1 AND events.student_id = v.column2
+                AND events.sequence < v.column3 AND events.state IN ('pending', 'parked', 'held')
+             RETURNING school_id",
+            4,
+            values.collect(),
+        )
+        .await?;
+    let schools = rows.into_iter().map(|mut row| row.take(0)).collect::<Result<HashSet<SchoolId>, _>>()?;
+    schools.into_iter().for_each(|school| tx.after_commit(Committed::Reload(school)));
     Ok(())
 }
 

@@ -13,7 +13,8 @@ use crate::{
     store::{
         Shared, Tx,
         audit::{self, AuditAct},
-        keys::{event_body_place, school_scope},
+        body,
+        keys::school_scope,
         record::KeptAnswer,
     },
 };
@@ -205,7 +206,7 @@ pub async fn body(
     let sql = "SELECT sealed FROM event_bodies WHERE event_id = $1";
     let Some(mut row) = conn.query_optional(sql, vec![message.id.into()]).await? else { return Ok(None) };
     let key = shared.keys.get(conn, &school_scope(message.school)).await?;
-    Ok(Some(key.open(event_body_place(&message.id), &row.take::<Vec<u8>>(0)?)?))
+    Ok(Some(body::open(&key, &message.id, &row.take::<Vec<u8>>(0)?)?))
 }
 
 /// Keeps who looked at a body.

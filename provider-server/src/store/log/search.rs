@@ -12,11 +12,6 @@ use crate::model::log_filter::{LogFilter, StudentKey, Test};
 /// it, ms. Only a clock that was set back by more could hide a row from a search by time.
 const DISORDER_MS: i64 = 3_600_000;
 
-/// The partial index of [`TROUBLE`].
-const BY_TROUBLE: &str = " INDEXED BY attempts_trouble";
-/// The messages of a student.
-const BY_STUDENT: &str = " INDEXED BY events_by_student";
-
 /// The order of the rows.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Order {
@@ -43,8 +38,6 @@ pub struct Range {
     pub to: u64,
     /// Whether only rows of the index of trouble count.
     trouble: bool,
-    /// Follows the table's name.
-    index: &'static str,
 }
 
 impl Range {
@@ -60,8 +53,7 @@ impl Range {
         let oldest = conn.query_optional(sql, vec![school.into()]).await?;
         let from = oldest.map_or(Ok(to), |mut row| row.take(0))?;
         let trouble = filter.is_about_trouble();
-        let index = if trouble { conn.by_index(BY_TROUBLE) } else { "" };
-        let mut range = Self { school, from: from.min(to), to, trouble, index };
+        let mut range = Self { school, from: from.min(to), to, trouble };
         let (since, until) = filter.time_bounds(now_ms);
         let probe = "SELECT log_sequence, at_ms FROM attempts WHERE school_id = $1 AND log_sequence >= $2
                      ORDER BY log_sequence LIMIT 1";
@@ -76,7 +68,7 @@ impl Range {
 
     /// These rows.
     pub fn between(school: SchoolId, from: u64, to: u64) -> Self {
-        Self { school, from, to, trouble: false, index: "" }
+        Self { school, from, to, trouble: false }
     }
 
     /// Of a range of messages, those made since a time: with the disorder of clocks before it.
@@ -104,8 +96,7 @@ impl Range {
         if !self.trouble {
             return Ok(Self { from: self.from.max(self.to.saturating_sub(budget)), ..self });
         }
-        let select = format!("SELECT a.log_sequence FROM attempts a{}", self.index);
-        let rows = self.bounded(&select).sql(" AND ").sql(TROUBLE);
+        let rows = self.bounded("SELECT a.log_sequence FROM attempts a").sql(" AND ").sql(TROUBLE);
         let rows = rows.sql(Order::NewestFirst.sql()).sql("1 OFFSET ").bind(budget - 1).query(conn).await?;
         match rows.into_iter().next() {
             Some(mut row) => Ok(Self { from: row.take(0)?, ..self }),
@@ -141,7 +132,7 @@ impl Range {
         if self.is_empty() {
             return Ok(Vec::new());
         }
-        let select = format!("SELECT {COLUMNS} FROM attempts a{}", self.index);
+        let select = format!("SELECT {COLUMNS} FROM attempts a");
         let statement = self.bounded(&select).filter(filter, now_ms).sql(order.sql()).bind(limit as u64);
         statement.query(conn).await?.into_iter().map(Attempt::read).collect()
     }
@@ -223,8 +214,7 @@ impl Narrow {
                 Statement::new(&format!("SELECT {COLUMNS} FROM attempts a WHERE a.event_id IN ")).list(ids)
             }
             Self::Students(ids) => {
-                let by = conn.by_index(BY_STUDENT);
-                let select = format!("SELECT {COLUMNS} FROM events e{by} CROSS JOIN attempts a WHERE e.school_id = ");
+                let select = format!("SELECT {COLUMNS} FROM events e CROSS JOIN attempts a WHERE e.school_id = ");
                 let statement = Statement::new(&select).bind(range.school).sql(" AND e.student_id IN ").list(ids);
                 statement.sql(" AND a.event_id = e.event_id")
             }
