@@ -1,9 +1,12 @@
 //! What goes out next, decided in memory and without IO: schools are served round robin, each within its own limits, so
 //! that a slow or dead one costs only its own lane (P7). Driven by `step(now)`: time is passed in.
 
+mod recording;
+mod rotation;
+
 use std::collections::{BTreeSet, HashMap, VecDeque};
 
-use rollcall_proto::id::{SchoolId, SecretId, StudentId};
+use rollcall_proto::id::{SchoolId, SecretId};
 
 use super::{
     lane::{Lane, Rest},
@@ -11,29 +14,15 @@ use super::{
     pace::Pace,
 };
 use crate::{
-    model::{
-        breaker::Health,
-        connection::StoredConnection,
-        delivery::{NewDelivery, reason, state},
-        outcome::Outcome,
-        settlement::{Fate, Settlement},
-    },
-    store::{
-        deliveries::OpenPage,
-        nodes::Token,
-        record::{AttemptRow, Lost, MessageUpdate, RecordBatch, SchoolUpdate},
-    },
+    model::{connection::StoredConnection, delivery::NewDelivery},
+    store::{deliveries::OpenPage, nodes::Token},
 };
+
+use self::recording::SchoolNotes;
+pub use self::recording::{Recording, Unrecorded};
 
 /// Messages that a school may always have in memory, however little is left.
 const GUARANTEED: usize = 64;
-/// `last_verified_ms` is noted at most this often per secret.
-const VERIFIED_EVERY_MS: i64 = 60_000;
-/// Pages that are read at once.
-const PARALLEL_PAGES: usize = 2;
-/// Messages in one record transaction.
-const BATCH: usize = 1_024;
-
 /// The bounds of the machine.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
@@ -94,58 +83,6 @@ pub struct Actions {
     pub connections: Vec<SchoolId>,
     /// Rows to be put to rest.
     pub rests: Vec<RestRequest>,
-}
-
-/// A message whose outcome waits to be durable.
-pub struct Unrecorded {
-    lane: usize,
-    school: SchoolId,
-    token: Token,
-    sequence: u64,
-    student: StudentId,
-}
-
-/// A batch on its way to the database.
-#[derive(Default)]
-pub struct Recording {
-    /// What is recorded.
-    pub batch: RecordBatch,
-    messages: Vec<Unrecorded>,
-}
-
-impl Recording {
-    /// The lanes that it is of, each with the token that it was claimed under.
-    pub fn held(&self) -> Vec<(SchoolId, Token)> {
-        let mut held: Vec<_> = self.messages.iter().map(|message| (message.school, message.token)).collect();
-        held.sort_unstable();
-        held.dedup();
-        held
-    }
-
-    /// Takes out what is of these lanes, which are not ours any more.
-    pub fn refuse(&mut self, lanes: &[(SchoolId, Token)]) -> Vec<Unrecorded> {
-        let mut refused = Vec::new();
-        let attempts = std::mem::take(&mut self.batch.attempts);
-        for (message, attempt) in std::mem::take(&mut self.messages).into_iter().zip(attempts) {
-            if lanes.contains(&(message.school, message.token)) {
-                refused.push(message);
-            } else {
-                self.messages.push(message);
-                self.batch.attempts.push(attempt);
-            }
-        }
-        let messages = &self.messages;
-        self.batch.schools.retain(|update| messages.iter().any(|message| message.school == update.school));
-        refused
-    }
-}
-
-/// What a batch says of its schools beside their breakers.
-#[derive(Default)]
-struct SchoolNotes {
-    last_delivered_ms: i64,
-    gone: bool,
-    verified: Option<SecretId>,
 }
 
 /// The machine.
@@ -246,14 +183,6 @@ impl Scheduler {
         schools
     }
 
-    /// Records of lanes that are not ours any more were refused.
-    pub fn refused(&mut self, messages: &[Unrecorded], now_ms: i64) {
-        self.unrecorded -= messages.len();
-        for message in messages {
-            self.touch(message.lane, |lane| lane.recorded(message.sequence, message.student, false, now_ms));
-        }
-    }
-
     fn touch<R>(&mut self, lane: usize, act: impl FnOnce(&mut Lane) -> R) -> R {
         let entry = &mut self.lanes[lane];
         let before = entry.size_bytes;
@@ -314,13 +243,6 @@ impl Scheduler {
         held.into_iter().map(|lane| self.lanes[lane].school).collect()
     }
 
-    fn has_room(&self, lane: usize) -> bool {
-        let lane = &self.lanes[lane];
-        let total = self.limits.memory_bytes;
-        let roomy = self.size_bytes < total && lane.size_bytes < total / 2;
-        (roomy && lane.breaker.health != Health::Down) || lane.message_count() < GUARANTEED
-    }
-
     /// Takes a page that was read; `None` where that failed.
     pub fn page_read(&mut self, request: PageRequest, page: Option<OpenPage>, now_ms: i64) {
         self.pages_under_way -= 1;
@@ -337,202 +259,6 @@ impl Scheduler {
         });
     }
 
-    /// Looks at everything that was touched or is due, and says what is to be done. While `stopping`, nothing new begins.
-    pub fn step(&mut self, now_ms: i64, stopping: bool) -> Actions {
-        let mut actions = Actions { connections: std::mem::take(&mut self.unknown), ..Actions::default() };
-        while let Some(&(due_ms, lane)) = self.dues.first() {
-            if due_ms > now_ms {
-                break;
-            }
-            self.dues.pop_first();
-            self.lane_dues[lane] = None;
-            self.touched.push(lane);
-        }
-        for lane in std::mem::take(&mut self.touched) {
-            self.lanes[lane].wake(now_ms);
-            self.refresh(lane, now_ms, &mut actions);
-        }
-        if !stopping {
-            self.claim(now_ms, &mut actions);
-            self.ask_for_pages(now_ms, &mut actions);
-        }
-        actions
-    }
-
-    /// Brings a lane's place in the rotation, its due time and its wishes up to date.
-    fn refresh(&mut self, index: usize, now_ms: i64, actions: &mut Actions) {
-        let most = self.share();
-        let limit = self.limits.page as usize;
-        let lane = &mut self.lanes[index];
-        if !lane.in_rotation && lane.can_claim(most, now_ms) {
-            lane.in_rotation = true;
-            self.rotation.push_back(index);
-        }
-        if !lane.in_wanted && lane.wants_page(limit / 2, now_ms) {
-            lane.in_wanted = true;
-            self.wanted.push_back(index);
-        }
-        if !lane.resting
-            && let Some(rest) = lane.rest()
-            && let Some(from) = lane.rest_from.take()
-        {
-            lane.resting = true;
-            actions.rests.push(RestRequest { lane: index, school: lane.school, rest, from });
-        }
-        // A due time that has come is handled by the rotation; only a later one needs a timer.
-        let due = lane.next_due_ms(now_ms).filter(|due_ms| *due_ms > now_ms);
-        let known = &mut self.lane_dues[index];
-        if *known != due {
-            if let Some(old) = known.take() {
-                self.dues.remove(&(old, index));
-            }
-            if let Some(new) = due {
-                self.dues.insert((new, index));
-            }
-            *known = due;
-        }
-    }
-
-    /// What one school may have under way: less once half of all places are taken, so that hanging schools leave room.
-    fn share(&self) -> u32 {
-        if self.in_flight * 2 < self.limits.in_flight { u32::MAX } else { 4 }
-    }
-
-    fn claim(&mut self, now_ms: i64, actions: &mut Actions) {
-        self.pace.age(now_ms);
-        while self.in_flight < self.limits.in_flight && self.pace.has_room() && self.unrecorded < self.limits.unrecorded
-        {
-            let Some(index) = self.rotation.pop_front() else { break };
-            let most = self.share();
-            let lane = &mut self.lanes[index];
-            let before = lane.size_bytes;
-            lane.in_rotation = false;
-            if lane.can_claim(most, now_ms)
-                && let Some(claimed) = lane.claim(index, now_ms)
-            {
-                self.in_flight += 1;
-                self.pace.begin(now_ms);
-                self.unrecorded += 1;
-                self.size_bytes = self.size_bytes + lane.size_bytes - before;
-                actions.claims.push(claimed);
-                if lane.can_claim(most, now_ms) {
-                    lane.in_rotation = true;
-                    self.rotation.push_back(index);
-                }
-            }
-            let lane = &mut self.lanes[index];
-            if !lane.in_wanted && lane.wants_page(self.limits.page as usize / 2, now_ms) {
-                lane.in_wanted = true;
-                self.wanted.push_back(index);
-            }
-        }
-    }
-
-    fn ask_for_pages(&mut self, now_ms: i64, actions: &mut Actions) {
-        while self.pages_under_way < PARALLEL_PAGES {
-            let Some(index) = self.wanted.pop_front() else { break };
-            let room = self.size_bytes < self.limits.memory_bytes;
-            let lane = &mut self.lanes[index];
-            lane.in_wanted = false;
-            let small = !room || lane.breaker.health == Health::Down;
-            let low = if small { GUARANTEED / 2 } else { self.limits.page as usize / 2 };
-            if !lane.wants_page(low, now_ms) {
-                continue;
-            }
-            let limit = if small { (GUARANTEED as u32).min(self.limits.page) } else { self.limits.page };
-            let (from, generation) = lane.begin_page();
-            self.pages_under_way += 1;
-            actions.pages.push(PageRequest { lane: index, school: lane.school, from, limit, generation });
-        }
-    }
-
-    /// Settles an attempt; its record waits for [`take_batch`](Self::take_batch).
-    pub fn settle(&mut self, claimed: Claimed, outcome: Outcome, now_ms: i64, jitter: f64) {
-        let index = claimed.lane;
-        self.in_flight -= 1;
-        self.pace.end(claimed.at_ms);
-        let row = AttemptRow {
-            school: claimed.connection.school,
-            sequence: claimed.message.sequence,
-            event: claimed.message.event,
-            event_type: claimed.message.event_type,
-            student: Some(claimed.message.student),
-            sourced_id: claimed.message.sourced_id.clone(),
-            at_ms: claimed.at_ms,
-            trigger: claimed.trigger,
-            try_number: claimed.message.tries + 1,
-            status: "",
-            next_ms: None,
-            signed_by: signers(&claimed, &outcome),
-            outcome: Outcome::default(),
-            message: None,
-        };
-        let note = self.notes.entry(index).or_default();
-        if let Some(fingerprint) = &outcome.verified_key {
-            let known = claimed.connection.secrets.iter().find(|secret| secret.fingerprint == *fingerprint);
-            if let Some(id) = known.map(|secret| secret.id) {
-                let noted_ms = self.verified_ms.entry(id).or_insert(i64::MIN);
-                if now_ms.saturating_sub(*noted_ms) >= VERIFIED_EVERY_MS {
-                    *noted_ms = now_ms;
-                    note.verified = Some(id);
-                }
-            }
-        }
-        let (sequence, student) = (claimed.message.sequence, claimed.message.student);
-        let (school, token) = (row.school, claimed.token);
-        let settled = self.touch(index, |lane| lane.settle(claimed, &outcome, now_ms, jitter));
-        let note = self.notes.entry(index).or_default();
-        match settled.fate {
-            Fate::Delivered => note.last_delivered_ms = now_ms,
-            Fate::Held => note.gone = true,
-            Fate::Retry(_) | Fate::Parked(_) => {}
-        }
-        self.pending.batch.attempts.push(AttemptRow {
-            status: status(settled.fate),
-            next_ms: next_ms(&settled, &outcome),
-            message: Some(update(&settled)),
-            outcome,
-            ..row
-        });
-        self.pending.messages.push(Unrecorded { lane: index, school, token, sequence, student });
-    }
-
-    /// What is to be recorded now, at most one batch; empty where nothing is.
-    pub fn take_batch(&mut self) -> Recording {
-        let mut recording = std::mem::take(&mut self.pending);
-        if recording.batch.attempts.len() > BATCH {
-            self.pending.batch.attempts = recording.batch.attempts.split_off(BATCH);
-            self.pending.messages = recording.messages.split_off(BATCH);
-        }
-        let mut named = BTreeSet::new();
-        named.extend(recording.messages.iter().map(|message| message.lane));
-        for index in named {
-            let lane = &self.lanes[index];
-            let note = self.notes.remove(&index).unwrap_or_default();
-            recording.batch.schools.push(SchoolUpdate {
-                school: lane.school,
-                version: lane.connection.as_ref().map_or(0, |connection| connection.version),
-                health: lane.breaker.health,
-                retry_at_ms: lane.breaker.retry_at_ms,
-                probe_wait_ms: lane.breaker.probe_wait_ms,
-                last_delivered_ms: note.last_delivered_ms,
-                gone: note.gone,
-                supersedes: lane.has_parked_alone,
-                verified: note.verified,
-            });
-        }
-        recording
-    }
-
-    /// A batch is durable.
-    pub fn recorded(&mut self, recording: &Recording, lost: &[Lost], now_ms: i64) {
-        self.unrecorded -= recording.messages.len();
-        for message in &recording.messages {
-            let is_lost = !lost.is_empty() && lost.contains(&(self.lanes[message.lane].school, message.sequence));
-            self.touch(message.lane, |lane| lane.recorded(message.sequence, message.student, is_lost, now_ms));
-        }
-    }
-
     /// When `step` has something to do next without an event from outside.
     pub fn next_due_ms(&self) -> Option<i64> {
         let due_ms = self.dues.first().map(|(due_ms, _)| *due_ms);
@@ -543,11 +269,6 @@ impl Scheduler {
     /// Whether nothing is under way or waits to be durable.
     pub fn is_settled(&self) -> bool {
         self.in_flight == 0 && self.unrecorded == 0
-    }
-
-    /// Whether outcomes wait to be recorded.
-    pub fn has_unrecorded(&self) -> bool {
-        !self.pending.messages.is_empty()
     }
 
     /// Requests under way.
@@ -564,40 +285,4 @@ impl Scheduler {
     pub fn connection(&self, school: SchoolId) -> Option<std::sync::Arc<crate::model::connection::Connection>> {
         self.lanes.get(*self.index.get(&school)?)?.connection.clone()
     }
-}
-
-/// Who signed is kept where it tells something: on failures and while two secrets sign.
-fn signers(claimed: &Claimed, outcome: &Outcome) -> Vec<Box<str>> {
-    let live = claimed.connection.live_secrets(claimed.at_ms);
-    if outcome.is_success() && claimed.connection.secrets.len() < 2 {
-        return Vec::new();
-    }
-    live.map(|secret| secret.fingerprint.clone()).collect()
-}
-
-fn status(fate: Fate) -> &'static str {
-    match fate {
-        Fate::Delivered => "delivered",
-        Fate::Retry(_) => "retrying",
-        Fate::Parked(_) => "parked",
-        Fate::Held => "held",
-    }
-}
-
-fn next_ms(settled: &Settlement, outcome: &Outcome) -> Option<i64> {
-    match settled.fate {
-        Fate::Retry(at_ms) => Some(at_ms.max(if outcome.is_success() { 0 } else { settled.breaker.retry_at_ms })),
-        Fate::Parked(reason::CONNECTION_DOWN) => Some(settled.breaker.retry_at_ms),
-        _ => None,
-    }
-}
-
-fn update(settled: &Settlement) -> MessageUpdate {
-    let (state, reason, due_ms) = match settled.fate {
-        Fate::Delivered => (state::DELIVERED, "", 0),
-        Fate::Retry(at_ms) => (state::PENDING, "", at_ms),
-        Fate::Parked(reason) => (state::PARKED, reason, 0),
-        Fate::Held => (state::HELD, reason::GONE, 0),
-    };
-    MessageUpdate { state, reason, automatic_tries: settled.automatic_tries, due_ms }
 }

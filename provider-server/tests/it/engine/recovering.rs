@@ -106,6 +106,8 @@ async fn a_receiver_that_asks_for_time_gets_it_and_no_try_is_spent() {
     rig.start();
     rig.put(0, "S-1", "Ada").await;
     receiver.wait_for(1).await;
+    // Its answer must have been understood: a message that is sent before that does not wait.
+    rig.until("SELECT status FROM attempts", &["retrying"]).await;
     rig.put(0, "S-2", "Grace").await;
     receiver.wait_for(3).await;
     rig.until(STATES, &[state::DELIVERED, state::DELIVERED]).await;

@@ -2,16 +2,18 @@
 //! and after every call of the database. The database is a model in memory, with the same guards as the real one. Every
 //! message ends in a legal state, and no student's messages overtake each other (P2, P3).
 
+mod database;
+mod surroundings;
+
 use std::{
     collections::{BTreeMap, HashMap, HashSet, VecDeque},
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
-        LazyLock, Mutex,
+        Mutex,
         atomic::{AtomicU64, Ordering},
     },
 };
 
-use bytes::Bytes;
 use provider_server::{
     clock::Entropy,
     engine::{
@@ -19,22 +21,16 @@ use provider_server::{
         scheduler::{Limits, PageRequest, Recording, RestRequest, Scheduler},
     },
     model::{
-        breaker::{Breaker, Health},
-        connection::{Connection, ConnectionState, LiveSecret, StoredConnection},
+        breaker::Health,
+        connection::ConnectionState,
         delivery::{NewDelivery, Trigger, reason, state},
-        outcome::{Cause, FailureKind, Outcome},
-        retry::RetryPolicy,
+        outcome::{FailureKind, Outcome},
     },
-    store::{
-        deliveries::{OpenDelivery, OpenPage},
-        record::{Lost, RecordBatch},
-    },
+    store::{deliveries::OpenPage, record::Lost},
 };
-use rollcall_proto::{
-    id::{EventId, SchoolId, SecretId, StudentId},
-    webhook::{event::EventType, signature::SigningSecret},
-};
-use url::Url;
+use rollcall_proto::id::{EventId, SchoolId, StudentId};
+
+use self::surroundings::is_poisoned;
 
 const START_MS: i64 = 1_000_000;
 const SCHOOLS: usize = 3;
@@ -209,36 +205,6 @@ impl World {
         self.schools.iter().position(|known| known.id == school).expect("a known school")
     }
 
-    fn stored(&self, index: usize) -> StoredConnection {
-        // The same in every world, and dear to make.
-        static PARTS: LazyLock<(Url, SigningSecret)> = LazyLock::new(|| {
-            let secret = SigningSecret::from_bytes(&[1; 32]).expect("32 bytes");
-            ("https://school.example/hook".parse().expect("an address"), secret)
-        });
-        let school = &self.schools[index];
-        let secret = LiveSecret {
-            id: SecretId::new(START_MS, [1; 10]),
-            fingerprint: "six words".into(),
-            secret: PARTS.1.clone(),
-            expires_ms: None,
-        };
-        let connection = Connection {
-            school: school.id,
-            version: school.version,
-            state: school.state,
-            url: Some(PARTS.0.clone()),
-            retry: RetryPolicy { max_tries: 3, delays_ms: vec![1_000, 5_000], probe_ms: 10_000 },
-            timeout_ms: 2_000,
-            max_in_flight: 4,
-            secrets: vec![secret],
-        };
-        StoredConnection {
-            connection: connection.into(),
-            breaker: Breaker::stored(school.health, school.retry_at_ms, school.probe_wait_ms, school.last_delivered_ms),
-            has_parked_alone: school.rows.values().any(Row::is_parked_alone),
-        }
-    }
-
     fn run(&mut self) {
         for _ in 0..MAX_STEPS {
             self.act();
@@ -299,24 +265,6 @@ impl World {
         assert!(*under_way <= 4, "within the school's limit");
         let (outcome, wait_ms) = self.outcome(index, student, sequence);
         self.later(wait_ms, Event::Sent(Box::new(claimed), outcome));
-    }
-
-    fn outcome(&mut self, index: usize, student: StudentId, sequence: u64) -> (Outcome, i64) {
-        let quick = 1 + self.below(50) as i64;
-        let http = |code| Outcome { code, ..Outcome::failed(Cause::Http, "") };
-        let poisoned = is_poisoned(sequence, student);
-        let fails = |cause| Outcome::failed(cause, "");
-        match self.schools[index].mood {
-            Mood::Fine if poisoned => (http(400), quick),
-            Mood::Fine => (Outcome { code: 204, ..Outcome::default() }, quick),
-            Mood::Refusing => (fails(Cause::Connect), 1),
-            Mood::Hanging => (fails(Cause::Timeout), 2_000),
-            Mood::Troubled => (http(503), quick),
-            Mood::Busy => (Outcome { retry_after_ms: Some(3_000), code: 429, ..fails(Cause::RateLimited) }, quick),
-            Mood::Gone => (Outcome { code: 410, ..fails(Cause::Gone) }, quick),
-            Mood::Flaky if self.chance(50) => (fails(Cause::Reset), quick),
-            Mood::Flaky => (Outcome { code: 200, ..Outcome::default() }, quick),
-        }
     }
 
     /// An event; where it is a call of the database, the process may die right before and right after.
@@ -394,196 +342,10 @@ impl World {
         }
     }
 
-    fn page(&self, request: &PageRequest) -> OpenPage {
-        let school = &self.schools[self.index(request.school)];
-        let open = school.rows.range(request.from..).filter(|(_, row)| row.is_open() && !row.is_parked_alone());
-        let deliveries: Vec<OpenDelivery> = open
-            .take(request.limit as usize)
-            .map(|(sequence, row)| OpenDelivery {
-                delivery: delivery(school.id, *sequence, row),
-                state: row.state,
-                tries: row.tries,
-                automatic_tries: row.automatic_tries,
-                trigger: row.trigger,
-                due_ms: row.due_ms,
-                first_try_ms: row.first_try_ms,
-            })
-            .collect();
-        let at_end = deliveries.len() < request.limit as usize;
-        let head = school.rows.last_key_value().map_or(0, |(sequence, _)| *sequence);
-        let reached = deliveries.last().map_or(request.from, |last| last.delivery.sequence + 1);
-        OpenPage { deliveries, reached, at_end, head }
-    }
-
-    /// As the real one: guarded, and gap-free in the log.
-    fn record(&mut self, batch: &RecordBatch) -> Vec<Lost> {
-        let mut lost = Vec::new();
-        for attempt in &batch.attempts {
-            let index = self.index(attempt.school);
-            let school = &mut self.schools[index];
-            school.log_sequence += 1;
-            let Some(message) = &attempt.message else { continue };
-            let Some(row) = school.rows.get_mut(&attempt.sequence) else { continue };
-            if !row.is_open() || row.tries + 1 != attempt.try_number {
-                row.tries = row.tries.max(attempt.try_number);
-                lost.push((attempt.school, attempt.sequence));
-                continue;
-            }
-            row.tries = attempt.try_number;
-            row.automatic_tries = message.automatic_tries;
-            if row.first_try_ms == 0 {
-                row.first_try_ms = attempt.at_ms;
-            }
-            if matches!(row.trigger, Trigger::Resend | Trigger::Replay) && row.trigger != attempt.trigger {
-                continue;
-            }
-            (row.state, row.reason, row.due_ms) = (message.state, message.reason, message.due_ms);
-            row.trigger = Trigger::Automatic;
-            if message.state == state::DELIVERED {
-                let student = row.student;
-                for earlier in school.rows.range_mut(..attempt.sequence).map(|(_, row)| row) {
-                    let supersedes = batch.schools.iter().any(|update| update.school == school.id && update.supersedes);
-                    if supersedes && earlier.student == student && earlier.state == state::PARKED {
-                        earlier.state = state::SUPERSEDED;
-                    }
-                }
-            }
-        }
-        for update in &batch.schools {
-            let index = self.index(update.school);
-            let school = &mut self.schools[index];
-            if school.version == update.version {
-                school.health = update.health;
-                school.retry_at_ms = update.retry_at_ms;
-                school.probe_wait_ms = update.probe_wait_ms;
-            }
-            school.last_delivered_ms = school.last_delivered_ms.max(update.last_delivered_ms);
-            if update.gone && school.state == ConnectionState::Active {
-                (school.state, school.version) = (ConnectionState::Held, school.version + 1);
-                self.commit(Committed::Connection(update.school));
-            }
-        }
-        lost
-    }
-
     fn commit(&mut self, committed: Committed) {
         self.handed.push_back(committed);
         // One queue: what committed first is handed over first.
         self.soon(Event::Committed);
-    }
-
-    /// What people and systems do by chance.
-    fn live(&mut self) {
-        let index = self.below(SCHOOLS as u64) as usize;
-        let trouble = self.now_ms < PEACE_MS;
-        if !trouble {
-            self.make_peace();
-            // An answer that was under way may close a school again: staff look once more.
-            if self.now_ms < PEACE_MS + 60_000 {
-                self.later(60_000, Event::World);
-            }
-            return;
-        }
-        match self.below(20) {
-            0..=11 if self.made < MESSAGES => self.change(index),
-            12..=13 => {
-                let moods = [
-                    Mood::Fine,
-                    Mood::Fine,
-                    Mood::Refusing,
-                    Mood::Hanging,
-                    Mood::Troubled,
-                    Mood::Busy,
-                    Mood::Flaky,
-                    Mood::Gone,
-                ];
-                self.schools[index].mood = moods[self.below(moods.len() as u64) as usize];
-            }
-            14 => self.set_state(index, ConnectionState::Paused),
-            15 | 16 => self.set_state(index, ConnectionState::Active),
-            17 => self.resend(index),
-            18 => self.withdraw(index),
-            _ => {}
-        }
-        // What was committed may be in the database alone.
-        if self.dies() {
-            self.kill();
-        }
-        let wait_ms = if self.chance(80) { self.below(200) } else { self.below(20_000) } as i64;
-        self.later(wait_ms, Event::World);
-    }
-
-    fn make_peace(&mut self) {
-        for index in 0..SCHOOLS {
-            self.schools[index].mood = Mood::Fine;
-            self.set_state(index, ConnectionState::Active);
-        }
-    }
-
-    fn change(&mut self, index: usize) {
-        let count = 1 + self.below(4);
-        let mut new = Vec::new();
-        for _ in 0..count {
-            let student = StudentId::new(0, [self.below(STUDENTS) as u8; 10]);
-            new.push(self.add(index, student));
-        }
-        self.commit(Committed::Deliveries(new));
-    }
-
-    fn add(&mut self, index: usize, student: StudentId) -> NewDelivery {
-        self.made += 1;
-        let event = EventId::new(self.now_ms, self.random.bytes());
-        let row = Row {
-            student,
-            event,
-            state: state::PENDING,
-            reason: "",
-            tries: 0,
-            automatic_tries: 0,
-            due_ms: 0,
-            trigger: Trigger::Automatic,
-            first_try_ms: 0,
-            was_resent: false,
-        };
-        let school = &mut self.schools[index];
-        let sequence = school.rows.len() as u64 + 1;
-        let new = delivery(school.id, sequence, &row);
-        school.rows.insert(sequence, row);
-        new
-    }
-
-    /// A withdrawal supersedes what was not sent.
-    fn withdraw(&mut self, index: usize) {
-        let student = StudentId::new(0, [self.below(STUDENTS) as u8; 10]);
-        let new = self.add(index, student);
-        let school = &mut self.schools[index];
-        for row in school.rows.range_mut(..new.sequence).map(|(_, row)| row) {
-            if row.student == student && row.is_open() {
-                row.state = state::SUPERSEDED;
-            }
-        }
-        let id = school.id;
-        self.commit(Committed::Deliveries(vec![new]));
-        self.commit(Committed::Reload(id));
-    }
-
-    fn resend(&mut self, index: usize) {
-        let count = self.schools[index].rows.len() as u64;
-        let sequence = self.below(count) + 1;
-        let school = &mut self.schools[index];
-        let Some(row) = school.rows.get_mut(&sequence).filter(|row| row.state != state::SUPERSEDED) else { return };
-        (row.state, row.reason, row.due_ms) = (state::PENDING, "", 0);
-        (row.trigger, row.was_resent) = (Trigger::Resend, true);
-        let id = school.id;
-        self.commit(Committed::Reload(id));
-    }
-
-    fn set_state(&mut self, index: usize, state: ConnectionState) {
-        let school = &mut self.schools[index];
-        (school.state, school.version) = (state, school.version + 1);
-        (school.health, school.retry_at_ms, school.probe_wait_ms) = (Health::Ok, 0, 0);
-        let id = school.id;
-        self.commit(Committed::Connection(id));
     }
 
     /// Memory and everything under way are gone; what committed stays.
@@ -619,26 +381,9 @@ impl World {
     }
 }
 
-/// Messages that the receiver refuses for ever.
-fn is_poisoned(sequence: u64, student: StudentId) -> bool {
-    sequence % 11 == 3 && student.as_bytes()[15].is_multiple_of(2)
-}
-
 fn limits() -> Limits {
     // Small, so that pages, rooms and backlogs all play their part.
     Limits { memory_bytes: 6_000, in_flight: 8, young: 6, unrecorded: 16, page: 8 }
-}
-
-fn delivery(school: SchoolId, sequence: u64, row: &Row) -> NewDelivery {
-    NewDelivery {
-        school,
-        sequence,
-        event: row.event,
-        event_type: EventType::StudentUpdated,
-        student: row.student,
-        sourced_id: "S".into(),
-        body: Bytes::from_static(b"{}"),
-    }
 }
 
 /// A world from its start to its end.
