@@ -193,9 +193,12 @@ fn path_fault(name: &str, symlink: bool) -> Option<Code> {
     name.contains(['/', '\\']).then_some(Code::ZipFolder)
 }
 
-/// An entry's name as it may stand in a report.
+/// An entry's name as it may stand in a report: up to the first character that has no place in a file's name. In a broken
+/// zip a name may be anything, even a row with a student.
 pub fn shown(name: &str) -> String {
-    name.chars().map(|c| if c.is_control() { '?' } else { c }).take(100).collect()
+    let has_place = |c: &char| c.is_alphanumeric() || " ._-/\\:()".contains(*c);
+    let plain: String = name.chars().take_while(has_place).take(100).collect();
+    if plain.len() == name.len() { plain } else { plain + "…" }
 }
 
 /// Stops where the directory said the file ends.
