@@ -8,6 +8,10 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 
+/// The members that need a web view, the consoles and their tests: no default members. They are always selected together:
+/// with another selection dependencies have other features, and are compiled once more.
+pub const CONSOLES: [&str; 3] = ["desktop-provider", "desktop-school", "desktop-e2e"];
+
 /// How programs are compiled.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Profile {
@@ -52,8 +56,7 @@ pub fn servers(profile: Profile) -> Result<Binaries> {
 
 /// Compiles both consoles around the UI that is built.
 pub fn consoles(profile: Profile) -> Result<[PathBuf; 2]> {
-    // They are no default members. Their tests are selected too, so that dependencies have the same features for both.
-    let mut more = vec!["-p", "desktop-provider", "-p", "desktop-school", "-p", "desktop-e2e"];
+    let mut more: Vec<&str> = CONSOLES.iter().flat_map(|name| ["-p", name]).collect();
     if profile == Profile::Release {
         // As the packages have it: assets from the program alone, never from a development server.
         more.extend(["--features", "desktop-provider/custom-protocol,desktop-school/custom-protocol"]);

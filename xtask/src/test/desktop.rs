@@ -7,23 +7,21 @@ use anyhow::Result;
 use super::{Outcome, run::run};
 use crate::{build, setup, ui};
 
-/// Always all of them: with another selection dependencies have other features, and are compiled once more.
-const MEMBERS: [&str; 6] = ["-p", "desktop-provider", "-p", "desktop-school", "-p", "desktop-e2e"];
-
 /// Builds both programs and runs their tests. The section before built the UI.
 pub async fn check(limit: Duration) -> Result<Outcome> {
     if !["provider", "school"].into_iter().all(|app| ui::page(app).exists()) {
         return Ok(Outcome::Absent("the consoles' UI is not built".into()));
     }
     setup::ensure(&setup::WINDOWS)?;
+    let members = build::CONSOLES.iter().flat_map(|name| ["-p", name]);
     let mut compile = build::cargo();
-    compile.arg("build").args(MEMBERS);
+    compile.arg("build").args(members.clone());
     run(compile, limit).await?;
     let mut lint = build::cargo();
-    lint.arg("clippy").args(MEMBERS).args(["--all-targets", "--", "-D", "warnings"]);
+    lint.arg("clippy").args(members.clone()).args(["--all-targets", "--", "-D", "warnings"]);
     run(lint, limit).await?;
     let mut test = build::cargo();
-    test.args(["test", "--no-fail-fast"]).args(MEMBERS);
+    test.args(["test", "--no-fail-fast"]).args(members);
     // Each test has two programs and a display: more at once only wait for each other.
     test.args(["--", "--test-threads", "2"]);
     run(test, limit).await

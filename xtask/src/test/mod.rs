@@ -116,9 +116,7 @@ impl Test {
             Section::Lint => {
                 // The default members, and the fuzz crate: no test compiles its targets.
                 let mut clippy = cargo(&["clippy", "--workspace", "--all-targets"]);
-                clippy.args(
-                    ["desktop-provider", "desktop-school", "desktop-e2e"].map(|name| format!("--exclude={name}")),
-                );
+                clippy.args(build::CONSOLES.map(|name| format!("--exclude={name}")));
                 clippy.args(["--", "-D", "warnings"]);
                 let linted = run(clippy, SECTION_TIMEOUT).await?;
                 if setup::find("cargo-deny").is_none() {
