@@ -38,8 +38,6 @@ const LONGEST_WAIT: Duration = Duration::from_secs(10);
 const PATIENCE: Duration = Duration::from_millis(500);
 /// How long a server that is not heard of keeps its lanes, on a shared database.
 pub const LEASE: Duration = Duration::from_secs(60);
-/// A clock that is set back by less is not worth a word, ms; clocks are kept in step by such small steps.
-const CLOCK_DOUBT_MS: i64 = 2_000;
 /// Connections that are read one by one.
 const FEW: usize = 16;
 /// Events that are taken at once.
@@ -91,28 +89,22 @@ impl Engine {
         // Beside others the machine takes lanes once it has a lease, and reads their connections then.
         let is_shared = self.io.store.database().is_shared();
         let mut membership = is_shared.then(|| Membership::new(self.lease));
-        let mut machine = if is_shared { Scheduler::beside_others } else { Scheduler::new }(self.limits);
-        if !is_shared {
+        let mut machine = if is_shared {
+            Scheduler::beside_others(self.limits)
+        } else {
             let Some(connections) = self.io.all_connections(&stopping).await else { return };
+            let mut machine = Scheduler::since(self.limits, self.io.latest_ms().await);
             let now_ms = self.io.store.now_ms();
             connections.into_iter().for_each(|stored| machine.set_connection(stored, now_ms));
-        }
+            machine
+        };
         // Bounded by what was asked for: claims, pages and records are each limited by the scheduler.
         let (events, mut arrived) = mpsc::unbounded_channel();
         let (mut handed, mut done) = (Vec::with_capacity(GULP), Vec::with_capacity(GULP));
         let (mut recording, mut is_open, mut give_up, mut is_lost) = (false, true, None, false);
-        let mut latest_ms = if is_shared { 0 } else { self.io.latest_ms().await };
         loop {
             let now_ms = self.io.store.now_ms();
-            if latest_ms - now_ms > CLOCK_DOUBT_MS {
-                tracing::warn!(
-                    by_s = (latest_ms - now_ms) / 1_000,
-                    "the clock was set back: what waits is due earlier by that"
-                );
-                let schools = machine.clock_set_back(latest_ms - now_ms);
-                tokio::spawn(self.io.clone().set_back(schools, now_ms, latest_ms - now_ms, stopping.clone()));
-            }
-            latest_ms = now_ms;
+            machine.look_at_clock(now_ms);
             let is_stopping = stopping.is_cancelled();
             let may_begin = !is_stopping && membership.as_ref().is_none_or(Membership::is_valid);
             self.carry_out(machine.step(now_ms, !may_begin), &events);
@@ -153,6 +145,7 @@ impl Engine {
                 () = stopping.cancelled(), if !is_stopping => give_up = Some(Instant::now() + DRAIN),
             }
             let now_ms = self.io.store.now_ms();
+            machine.look_at_clock(now_ms);
             handed.drain(..).for_each(|committed| take_committed(&mut machine, committed, now_ms));
             for event in done.drain(..) {
                 recording &= !matches!(event, Event::Recorded(..));
@@ -261,22 +254,6 @@ impl Io {
             tracing::warn!(%error, "the newest attempt could not be read");
             0
         })
-    }
-
-    /// What waits in the database is due earlier by so much: it was put off by a clock that was set back since.
-    async fn set_back(self: Arc<Self>, schools: Vec<SchoolId>, now_ms: i64, by_ms: i64, stopping: CancellationToken) {
-        loop {
-            let schools = schools.clone();
-            let act = self.store.act(move |tx| Box::pin(deliveries::clock_set_back(tx, schools, now_ms, by_ms)));
-            match act.await {
-                Ok(()) | Err(StoreError::Stopping) => return,
-                Err(error) => tracing::error!(%error, "due times could not be set back; tried again"),
-            }
-            tokio::select! {
-                () = tokio::time::sleep(PATIENCE) => {}
-                () = stopping.cancelled() => return,
-            }
-        }
     }
 
     async fn send(self: Arc<Self>, claimed: Claimed, events: Events) {
@@ -391,6 +368,13 @@ async fn record_held(
     let refused = nodes::fence(tx, &held).await?;
     if !refused.is_empty() {
         return Ok(Err(refused));
+    }
+    if let Some(set_back) = &recording.set_back {
+        let schools = set_back.lanes.iter().map(|(school, _)| *school).collect();
+        deliveries::clock_set_back(tx, schools, set_back.now_ms, set_back.by_ms).await?;
+    }
+    if recording.batch.attempts.is_empty() {
+        return Ok(Ok(Vec::new()));
     }
     record::record(tx, &recording.batch).await.map(Ok)
 }

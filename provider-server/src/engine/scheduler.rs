@@ -19,10 +19,13 @@ use crate::{
 };
 
 use self::recording::SchoolNotes;
-pub use self::recording::{Recording, Unrecorded};
+pub use self::recording::{Recording, SetBack, Unrecorded};
 
 /// Messages that a school may always have in memory, however little is left.
 const GUARANTEED: usize = 64;
+/// A clock that is set back by less is not worth a word, ms; clocks are kept in step by such small steps.
+const CLOCK_DOUBT_MS: i64 = 2_000;
+
 /// The bounds of the machine.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
@@ -106,6 +109,8 @@ pub struct Scheduler {
     size_bytes: usize,
     in_flight: u32,
     pace: Pace,
+    /// The wall clock at the last look, Unix ms.
+    latest_ms: i64,
     unrecorded: usize,
     pending: Recording,
     notes: HashMap<usize, SchoolNotes>,
@@ -130,11 +135,17 @@ impl Scheduler {
             size_bytes: 0,
             in_flight: 0,
             pace: Pace::new(limits.young),
+            latest_ms: 0,
             unrecorded: 0,
             pending: Recording::default(),
             notes: HashMap::new(),
             verified_ms: HashMap::new(),
         }
+    }
+
+    /// A machine that knows up to what time its installation got, Unix ms.
+    pub fn since(limits: Limits, latest_ms: i64) -> Self {
+        Self { latest_ms, ..Self::new(limits) }
     }
 
     /// A machine beside others: it works on the lanes that it takes.
@@ -233,14 +244,20 @@ impl Scheduler {
         self.touch(lane, |lane| lane.reload(now_ms));
     }
 
-    /// The wall clock was set back by so much: connections wait for their trial no longer than they were to. Answers the
-    /// schools whose messages are due earlier in the database, too, and are then to be read again.
-    pub fn clock_set_back(&mut self, by_ms: i64) -> Vec<SchoolId> {
-        let held: Vec<usize> = (0..self.lanes.len()).filter(|lane| self.is_held(*lane)).collect();
-        for lane in &held {
-            self.touch(*lane, |lane| lane.breaker.retry_at_ms = lane.breaker.retry_at_ms.saturating_sub(by_ms));
+    /// Looks at the wall clock, before anything is done by it. Where it was set back, what waits is due earlier by that:
+    /// at once what is in memory only, and with the next batch what the database has.
+    pub fn look_at_clock(&mut self, now_ms: i64) {
+        let by_ms = self.latest_ms - now_ms;
+        self.latest_ms = now_ms;
+        if by_ms <= CLOCK_DOUBT_MS {
+            return;
         }
-        held.into_iter().map(|lane| self.lanes[lane].school).collect()
+        tracing::warn!(by_s = by_ms / 1_000, "the clock was set back: what waits is due earlier by that");
+        for lane in 0..self.lanes.len() {
+            self.touch(lane, |lane| lane.clock_set_back(now_ms, by_ms));
+        }
+        self.verified_ms.clear();
+        self.unrecorded += usize::from(self.pending.set_back(now_ms, by_ms));
     }
 
     /// Takes a page that was read; `None` where that failed.

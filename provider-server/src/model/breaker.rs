@@ -72,6 +72,12 @@ impl Breaker {
         Self { last_success_ms: now_ms.max(self.last_success_ms), ..Self::default() }
     }
 
+    /// The wall clock was set back by so much, ms: it waits no longer than it was to.
+    pub fn set_back(&mut self, by_ms: i64) {
+        self.retry_at_ms = self.retry_at_ms.saturating_sub(by_ms);
+        self.last_success_ms = self.last_success_ms.saturating_sub(by_ms);
+    }
+
     /// Counts a failure of the receiver; true once enough different messages failed in a row.
     pub(super) fn counts_trouble(&mut self, sequence: u64) -> bool {
         if !self.in_trouble.contains(&sequence) && self.in_trouble.len() < SERVER_FAILURES {

@@ -134,6 +134,22 @@ impl Lane {
         settled
     }
 
+    /// The wall clock was set back by so much: whatever waits for a time waits for so much less.
+    pub fn clock_set_back(&mut self, now_ms: i64, by_ms: i64) {
+        self.breaker.set_back(by_ms);
+        let settled = self.claims.values_mut().filter_map(|claim| match claim {
+            Claim::Settled(After::Again(message)) => Some(message),
+            _ => None,
+        });
+        let behind = self.students.values_mut().flat_map(|student| student.waiting.values_mut());
+        for message in settled.chain(behind).filter(|message| message.due_ms > now_ms) {
+            message.due_ms -= by_ms;
+        }
+        for (_, message) in std::mem::take(&mut self.timers) {
+            self.schedule(Message { due_ms: message.due_ms - by_ms, ..message }, now_ms);
+        }
+    }
+
     /// Nothing more goes out until staff resume it; the row follows with the record.
     fn hold(&mut self) {
         if let Some(connection) = &self.connection {

@@ -37,13 +37,26 @@ pub struct Unrecorded {
 pub struct Recording {
     /// What is recorded.
     pub batch: RecordBatch,
+    /// What is done in the database before it.
+    pub set_back: Option<SetBack>,
     messages: Vec<Unrecorded>,
+}
+
+/// The wall clock was set back: what was put off by it in the database is due earlier by that.
+pub struct SetBack {
+    /// The lanes whose rows it is done for.
+    pub lanes: Vec<(SchoolId, Token)>,
+    /// The time after it, Unix ms.
+    pub now_ms: i64,
+    /// By so much, ms.
+    pub by_ms: i64,
 }
 
 impl Recording {
     /// The lanes that it is of, each with the token that it was claimed under.
     pub fn held(&self) -> Vec<(SchoolId, Token)> {
         let mut held: Vec<_> = self.messages.iter().map(|message| (message.school, message.token)).collect();
+        held.extend(self.set_back.iter().flat_map(|set_back| &set_back.lanes));
         held.sort_unstable();
         held.dedup();
         held
@@ -61,9 +74,25 @@ impl Recording {
                 self.batch.attempts.push(attempt);
             }
         }
+        if let Some(set_back) = &mut self.set_back {
+            set_back.lanes.retain(|lane| !lanes.contains(lane));
+        }
         let messages = &self.messages;
         self.batch.schools.retain(|update| messages.iter().any(|message| message.school == update.school));
         refused
+    }
+
+    /// Notes that the clock was set back, for what is here already, too. Answers whether that was not noted yet.
+    pub(super) fn set_back(&mut self, now_ms: i64, by_ms: i64) -> bool {
+        for attempt in &mut self.batch.attempts {
+            let due = attempt.message.as_mut().map(|message| &mut message.due_ms);
+            for due_ms in due.into_iter().chain(&mut attempt.next_ms).filter(|due_ms| **due_ms > now_ms) {
+                *due_ms -= by_ms;
+            }
+        }
+        let noted_ms = self.set_back.as_ref().map_or(0, |noted| noted.by_ms);
+        let noted = self.set_back.replace(SetBack { lanes: Vec::new(), now_ms, by_ms: noted_ms + by_ms });
+        noted.is_none()
     }
 }
 
@@ -134,6 +163,10 @@ impl Scheduler {
             self.pending.batch.attempts = recording.batch.attempts.split_off(BATCH);
             self.pending.messages = recording.messages.split_off(BATCH);
         }
+        if let Some(set_back) = &mut recording.set_back {
+            let held = self.lanes.iter().filter_map(|lane| Some((lane.school, lane.token?)));
+            set_back.lanes = held.collect();
+        }
         let mut named = BTreeSet::new();
         named.extend(recording.messages.iter().map(|message| message.lane));
         for index in named {
@@ -156,7 +189,7 @@ impl Scheduler {
 
     /// A batch is durable.
     pub fn recorded(&mut self, recording: &Recording, lost: &[Lost], now_ms: i64) {
-        self.unrecorded -= recording.messages.len();
+        self.unrecorded -= recording.messages.len() + usize::from(recording.set_back.is_some());
         for message in &recording.messages {
             let is_lost = !lost.is_empty() && lost.contains(&(self.lanes[message.lane].school, message.sequence));
             self.touch(message.lane, |lane| lane.recorded(message.sequence, message.student, is_lost, now_ms));
@@ -173,7 +206,7 @@ impl Scheduler {
 
     /// Whether outcomes wait to be recorded.
     pub fn has_unrecorded(&self) -> bool {
-        !self.pending.messages.is_empty()
+        !self.pending.messages.is_empty() || self.pending.set_back.is_some()
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use bytes::Bytes;
 use provider_server::{
-    engine::scheduler::PageRequest,
+    engine::scheduler::{PageRequest, Recording},
     model::{
         breaker::Breaker,
         connection::{Connection, ConnectionState, LiveSecret, StoredConnection},
@@ -76,6 +76,26 @@ impl World {
         OpenPage { deliveries, reached, at_end, head }
     }
 
+    /// Before anything else of a batch is recorded.
+    pub(super) fn set_back(&mut self, recording: &Recording) {
+        let Some(set_back) = &recording.set_back else { return };
+        for (school, _) in &set_back.lanes {
+            let index = self.index(*school);
+            let school = &mut self.schools[index];
+            if school.retry_at_ms > set_back.now_ms {
+                school.retry_at_ms -= set_back.by_ms;
+            }
+            let waits =
+                |row: &&mut Row| row.is_open() && row.due_ms > set_back.now_ms && row.trigger == Trigger::Automatic;
+            let put_off: Vec<_> = school.rows.values_mut().filter(waits).collect();
+            if !put_off.is_empty() {
+                put_off.into_iter().for_each(|row| row.due_ms -= set_back.by_ms);
+                let id = school.id;
+                self.commit(Committed::Reload(id));
+            }
+        }
+    }
+
     /// As the real one: guarded, and gap-free in the log.
     pub(super) fn record(&mut self, batch: &RecordBatch) -> Vec<Lost> {
         let mut lost = Vec::new();
@@ -83,6 +103,7 @@ impl World {
             let index = self.index(attempt.school);
             let school = &mut self.schools[index];
             school.log_sequence += 1;
+            school.attempted_ms = attempt.at_ms;
             let Some(message) = &attempt.message else { continue };
             let Some(row) = school.rows.get_mut(&attempt.sequence) else { continue };
             if !row.is_open() || row.tries + 1 != attempt.try_number {

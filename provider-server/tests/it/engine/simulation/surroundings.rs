@@ -70,6 +70,22 @@ impl World {
         self.later(wait_ms, Event::World);
     }
 
+    /// By a little as clocks are kept in step, or by hours, ahead or back.
+    pub(super) fn set_clock(&mut self) {
+        let share = self.clock_random.unit() * 2.0 - 1.0;
+        let most_ms = if self.clock_random.unit() < 0.3 { 3_000.0 } else { 12.0 * 3_600_000.0 };
+        let by_ms = (share * most_ms) as i64;
+        // The machine looks every few seconds.
+        self.machine.look_at_clock(self.wall_ms());
+        self.ahead_ms += by_ms;
+        self.is_set_back |= by_ms < 0;
+        self.machine.look_at_clock(self.wall_ms());
+        if self.now_ms < PEACE_MS {
+            let wait_ms = (self.clock_random.unit() * 60_000.0) as i64;
+            self.later(wait_ms, Event::Clock);
+        }
+    }
+
     fn make_peace(&mut self) {
         for index in 0..SCHOOLS {
             self.schools[index].mood = Mood::Fine;
