@@ -5,7 +5,10 @@ use std::{
     io,
     net::{IpAddr, Ipv6Addr},
     pin::Pin,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU32, Ordering},
+    },
     task::{Context, Poll},
     time::Duration,
 };
@@ -20,6 +23,10 @@ use tonic::transport::server::Connected;
 /// What begins every connection of HTTP/2 must have arrived by then; from there on pings are to be answered.
 const PREFACE_LIMIT: Duration = Duration::from_secs(5);
 const PREFACE_BYTES: usize = 24;
+/// Whoever accepts rests after so many refusals: a flood of them would else keep a processor from the calls of others for
+/// as long as it lasts. Those who wait to be accepted wait for it: some 8,000 refusals are made in a second.
+const REFUSALS: u32 = 16;
+const REST: Duration = Duration::from_millis(1);
 
 /// Places for connections, of which one machine has no more than its share. Cheap to clone.
 #[derive(Clone)]
@@ -27,6 +34,7 @@ pub struct Places {
     free: Arc<Semaphore>,
     share: usize,
     taken: Arc<Mutex<HashMap<IpAddr, usize>>>,
+    refused: Arc<AtomicU32>,
 }
 
 /// A place; free again once it is dropped.
@@ -39,7 +47,7 @@ pub struct Place {
 impl Places {
     /// So many, and of them at most a share for each address.
     pub fn new(most: usize, share: usize) -> Self {
-        Self { free: Arc::new(Semaphore::new(most)), share, taken: Arc::default() }
+        Self { free: Arc::new(Semaphore::new(most)), share, taken: Arc::default(), refused: Arc::default() }
     }
 
     /// Waits until one is free.
@@ -48,15 +56,22 @@ impl Places {
     }
 
     /// Gives it to an address; `None` where that has its share.
-    pub fn take(&self, free: OwnedSemaphorePermit, address: IpAddr) -> Option<Place> {
+    pub async fn take(&self, free: OwnedSemaphorePermit, address: IpAddr) -> Option<Place> {
         let whose = machine(address);
-        let mut taken = self.taken.lock().expect("no holder of this lock panics");
-        let count = taken.entry(whose).or_default();
-        if *count >= self.share {
-            return None;
+        let has_more = {
+            let mut taken = self.taken.lock().expect("no holder of this lock panics");
+            let count = taken.entry(whose).or_default();
+            let has_more = *count < self.share;
+            *count += usize::from(has_more);
+            has_more
+        };
+        if has_more {
+            return Some(Place { whose, taken: self.taken.clone(), _free: free });
         }
-        *count += 1;
-        Some(Place { whose, taken: self.taken.clone(), _free: free })
+        if (self.refused.fetch_add(1, Ordering::Relaxed) + 1).is_multiple_of(REFUSALS) {
+            tokio::time::sleep(REST).await;
+        }
+        None
     }
 }
 
@@ -156,7 +171,7 @@ mod tests {
     #[tokio::test]
     async fn an_address_has_its_share_and_gets_it_back() {
         let places = Places::new(3, 2);
-        let take = async |address: &str| places.take(places.free().await, address.parse().expect("an address"));
+        let take = async |address: &str| places.take(places.free().await, address.parse().expect("an address")).await;
         let first = take("2001:db8::1").await.expect("a place");
         let _second = take("2001:db8::2").await.expect("a place");
         assert!(take("2001:db8::3").await.is_none(), "the same network of 64 bits");

@@ -84,7 +84,14 @@ impl Provider {
 
     /// A start at the same address, over the same data.
     pub async fn start_again(&self) -> Result<()> {
-        *self.process.lock().await = Some(self.launch.start().await?.0);
+        self.start_with(&[]).await
+    }
+
+    /// The same with these options beside its own.
+    pub async fn start_with(&self, options: &[&str]) -> Result<()> {
+        let mut launch = self.launch.clone();
+        launch.arguments.extend(options.iter().map(Into::into));
+        *self.process.lock().await = Some(launch.start().await?.0);
         Ok(())
     }
 

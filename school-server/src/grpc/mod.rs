@@ -90,7 +90,7 @@ fn connections(listener: TcpListener) -> impl Stream<Item = io::Result<Incoming<
                 sleep(Duration::from_millis(50)).await;
                 continue;
             };
-            if let Some(place) = places.take(free, address.ip()) {
+            if let Some(place) = places.take(free, address.ip()).await {
                 let _ = socket.set_nodelay(true);
                 return Some((Ok(Incoming::new(socket, place)), (listener, places)));
             }

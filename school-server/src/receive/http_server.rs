@@ -80,7 +80,7 @@ impl WebhookListener {
                     }
                 },
             };
-            let Some(place) = places.take(free, address.ip()) else { continue };
+            let Some(place) = places.take(free, address.ip()).await else { continue };
             let (receiver, stop, tls) = (receiver.clone(), stop.clone(), self.tls.clone());
             tasks.spawn(async move {
                 connection(stream, tls, receiver, stop).await;

@@ -8,7 +8,7 @@ use rollcall_proto::webhook::signature::SigningSecret;
 
 use super::{
     Bed,
-    figures::{Line, Report, Throughput, percentile},
+    figures::{Line, Report, Throughput},
     limits::{self, Message},
     sink::Sink,
     stage::{CONNECTIONS, Stage},
@@ -16,7 +16,6 @@ use super::{
 
 /// About what a student.created event has.
 const BODY_BYTES: usize = 620;
-const LIMIT_ROUNDS: usize = 5;
 const TARGET_RATIO: f64 = 0.35;
 const TARGET_CPU_US: f64 = 90.0;
 
@@ -42,20 +41,17 @@ pub async fn measure(bed: &Bed<'_>, report: &mut Report) -> Result<()> {
     Ok(())
 }
 
-/// Signed POSTs without persistence, with the client and the sink that the flow has, too: the median of a few rounds. By
-/// which thread meets which, one round has twice the figure of another.
+/// Signed POSTs without persistence, with the client and the sink that the flow has, too.
 pub async fn limit(bed: &Bed<'_>) -> Result<f64> {
     bed.progress.step("limit: signed POSTs to the sink, nothing stored");
-    let mut rounds = Vec::new();
-    for _ in 0..LIMIT_ROUNDS {
+    limits::median(async || {
         let sink = Sink::start(false).await?;
         let secret = SigningSecret::from_bytes(&[7; 32])?;
         let body = Bytes::from(vec![b'x'; BODY_BYTES]);
         let make = move |number: u64| Message { id: format!("evt_{number:026}"), body: body.clone() };
-        let total = bed.amount(100_000);
-        rounds.push(limits::signed_posts(&sink.url(), &secret, CONNECTIONS.into(), total, make).await?);
-    }
-    Ok(percentile(&mut rounds, 50.0))
+        limits::signed_posts(&sink.url(), &secret, CONNECTIONS.into(), bed.amount(100_000), make).await
+    })
+    .await
 }
 
 /// Deliveries per second, and the providers' processor time of each.

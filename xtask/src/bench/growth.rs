@@ -10,6 +10,7 @@ use sqlx::{Connection, SqliteConnection, sqlite::SqliteConnectOptions};
 use super::{
     Bed,
     figures::{Line, Report, Throughput, percentile, rounded},
+    purge,
     stage::Stage,
     usage,
 };
@@ -65,6 +66,7 @@ pub async fn measure(bed: &Bed<'_>, report: &mut Report) -> Result<()> {
     stage.provider.stop().await?;
     let folder = bed.folder.join("growth");
     storage(&folder.join("provider").join("rollcall.db"), sent, report).await?;
+    purge::measure(bed, &stage, slice, sent, report).await?;
     Ok(std::fs::remove_dir_all(folder)?)
 }
 

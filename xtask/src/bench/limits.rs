@@ -21,6 +21,8 @@ use super::figures::percentile;
 
 /// A request that takes longer is an error, as for the provider.
 const TIMEOUT: Duration = Duration::from_secs(15);
+/// Of a limit.
+const ROUNDS: usize = 5;
 
 /// The plain client that every driver uses: no proxy, no redirects.
 pub fn client() -> Result<reqwest::Client> {
@@ -78,6 +80,15 @@ where
         ended??;
     }
     Ok(total as f64 / begun.elapsed().as_secs_f64())
+}
+
+/// The median of a few rounds: by which thread meets which, one round has twice the figure of another.
+pub async fn median(round: impl AsyncFn() -> Result<f64>) -> Result<f64> {
+    let mut rounds = Vec::new();
+    for _ in 0..ROUNDS {
+        rounds.push(round().await?);
+    }
+    Ok(percentile(&mut rounds, 50.0))
 }
 
 /// Seconds since 1970, for the timestamps of signatures.

@@ -13,6 +13,7 @@ mod latency;
 mod limits;
 mod memory;
 mod noisy;
+mod purge;
 mod receive;
 mod restart;
 pub mod sink;
