@@ -1,9 +1,13 @@
-//! PostgreSQL itself fails: its disk fills up, an fsync of it fails, it is killed, it has no place for another client. What
-//! was acknowledged is kept, who was told that nothing was done was told the truth, and all goes on by itself afterwards.
+//! PostgreSQL itself fails: its disk fills up, lets nobody write or cannot be read, an fsync of it fails, it is killed, it
+//! has no place for another client. What was acknowledged is kept, who was told that nothing was done was told the truth,
+//! and all goes on by itself afterwards.
 
-use std::sync::{
-    Mutex,
-    atomic::{AtomicBool, AtomicUsize, Ordering},
+use std::{
+    path::Path,
+    sync::{
+        Mutex,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
 };
 
 use futures::future::join_all;
@@ -124,7 +128,7 @@ async fn a_postgres_that_is_killed_and_started_again_loses_nothing() {
 }
 
 /// While these calls of all of its processes fail, PostgreSQL panics, which is how it answers such a fault.
-async fn check_panics(test: &str, calls: &str, act: Option<&'static str>) {
+async fn check_panics(test: &str, calls: &str, how: &str, act: Option<&'static str>, check: fn(&[Status])) {
     if !Injected::is_possible(test) {
         return;
     }
@@ -132,28 +136,77 @@ async fn check_panics(test: &str, calls: &str, act: Option<&'static str>) {
     let (total, refusals) = scene
         .under_load(async |postgres, _| {
             let starts = postgres.starts();
-            let injected = Injected::into_all(&postgres.pids(), calls, "error=EIO", None).await;
+            let injected = Injected::into_all(&postgres.pids(), calls, how, None).await;
             if let Some(act) = act {
                 let mut conn = PgConnection::connect(&postgres.url()).await.expect("let in");
                 sqlx::raw_sql(act).execute(&mut conn).await.expect_err("the disk fails");
             }
-            until("PostgreSQL panics", async || postgres.log().contains("PANIC:  could not f")).await;
+            until("PostgreSQL panics", async || postgres.log().contains("PANIC:  could not ")).await;
             injected.end().await;
             postgres.serves_again(starts).await;
         })
         .await;
-    assert_asks_again(&refusals);
+    check(&refusals);
     scene.has_all(total).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_failed_fsync_of_its_log_leaves_no_commit_in_doubt() {
-    check_panics("fsync of the log", "fdatasync", None).await;
+    check_panics("fsync of the log", "fdatasync", "error=EIO", None, assert_asks_again).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_failed_fsync_of_its_tables_loses_nothing() {
-    check_panics("fsync of tables", "fsync", Some("CHECKPOINT")).await;
+    check_panics("fsync of tables", "fsync", "error=EIO", Some("CHECKPOINT"), assert_asks_again).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_disk_that_lets_nobody_write_stops_postgres_and_loses_nothing() {
+    // A table that cannot grow fails its statement, before the log that cannot be written ends PostgreSQL.
+    let check = |refusals: &[Status]| {
+        let fails =
+            |status: &Status| status.code() == Code::Internal && status.message().contains("nothing was changed");
+        let others: Vec<Status> = refusals.iter().filter(|status| !fails(status)).cloned().collect();
+        assert_asks_again(&others);
+    };
+    check_panics("read-only disk", "pwrite64,pwritev", "error=EROFS", None, check).await;
+}
+
+#[tokio::test]
+async fn a_table_that_cannot_be_read_fails_the_calls_that_need_it_alone() {
+    const TEST: &str = "unreadable table";
+    if !Injected::is_possible(TEST) {
+        return;
+    }
+    let Some(mut scene) = Scene::new(TEST, Small::Nothing).await else { return };
+    scene.owner.put_all("s0", 0..20).await;
+    until("all are delivered", async || scene.site.texts(STATES).await == ["delivered 20"]).await;
+    let mut conn = PgConnection::connect(&scene.postgres.url()).await.expect("let in");
+    let table = "SELECT current_setting('data_directory') || '/' || pg_relation_filepath('students')";
+    let table: String = sqlx::query_scalar(table).fetch_one(&mut conn).await.expect("a file");
+    // What it has in memory it does not read: all is brought to the disk, and it starts anew.
+    sqlx::raw_sql("CHECKPOINT").execute(&mut conn).await.expect("done");
+    let starts = scene.postgres.starts();
+    scene.postgres.kill().await;
+    scene.postgres.serves_again(starts).await;
+
+    let calls = "pread64,preadv,preadv2";
+    let injected = Injected::into_all(&scene.postgres.pids(), calls, "error=EIO", Some(Path::new(&table))).await;
+    until("the fault is met", async || match scene.owner.put("s0", "S-20", "Ada").await {
+        Ok(_) => panic!("the table was in memory"),
+        Err(status) if status.code() == Code::Unavailable => false,
+        Err(status) => {
+            assert!(status.code() == Code::Internal && status.message().contains("nothing was changed"), "{status}");
+            true
+        }
+    })
+    .await;
+    assert!(scene.site.log().contains("could not read block"), "who looks after it is told why: {}", scene.site.log());
+    until("calls that need no student are served", async || scene.server.ready().await.0 == 200).await;
+    injected.end().await;
+    was_not_done(&scene.site, "S-20").await;
+    scene.owner.put("s0", "S-20", "Ada").await.expect("it recovers without a restart");
+    scene.has_all(21).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -232,7 +285,8 @@ async fn without_a_place_for_a_client_it_is_named_and_all_goes_on_with_one() {
     let status = scene.owner.put("s0", "S-1", "Ada").await.expect_err("no place");
     assert_asks_again(&[status]);
     assert_eq!(scene.server.ready().await, (503, "the database does not answer\n".into()));
-    assert!(scene.site.log().contains(TOO_MANY), "who looks after it is told why: {}", scene.site.log());
+    // At first it may only say that it was sent away.
+    until("who looks after it is told why", async || scene.site.log().contains(TOO_MANY)).await;
     let second = scene.site.copied().refused().await;
     assert!(second.code == Some(69) && second.words.contains(TOO_MANY), "{:?} {}", second.code, second.words);
 
