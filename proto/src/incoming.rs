@@ -24,7 +24,7 @@ use tonic::transport::server::Connected;
 const PREFACE_LIMIT: Duration = Duration::from_secs(5);
 const PREFACE_BYTES: usize = 24;
 /// Whoever accepts rests after so many refusals: a flood of them would else keep a processor from the calls of others for
-/// as long as it lasts. Those who wait to be accepted wait for it: some 8,000 refusals are made in a second.
+/// as long as it lasts. Others who wait to be accepted wait for it, too: some thousand refusals are made in a second.
 const REFUSALS: u32 = 16;
 const REST: Duration = Duration::from_millis(1);
 

@@ -149,10 +149,15 @@ pub async fn test_mail(config: &Config, as_json: bool) -> Result<(), Failure> {
     let transport = Transport::new(settings)?;
     let at = jiff::Timestamp::from_millisecond(SystemClock.now_ms()).unwrap_or_default().to_string();
     match mail::send_test(&transport, &at).await {
-        Ok(()) => {
+        Ok(refused) if refused.is_empty() => {
             let words = format!("{host}:{port} took a mail to {recipients} recipients: see whether it arrives");
             print(as_json, json!({"taken": true, "recipients": recipients}), words);
             Ok(())
+        }
+        Ok(refused) => {
+            let (count, who) = (refused.len(), refused.join("; "));
+            let words = format!("{host}:{port} took the mail, but refuses {count} of {recipients} recipients: {who}");
+            Err(Failure::new(UNREACHABLE, words))
         }
         Err(Refused::Server(why) | Refused::Mail(why)) => {
             Err(Failure::new(UNREACHABLE, format!("{host}:{port} did not take the mail: {why}")))

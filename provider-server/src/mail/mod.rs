@@ -123,7 +123,10 @@ impl Postman {
             }
             let subject = due.of.id();
             match self.transport.send(&due.id, due.words).await {
-                Ok(()) => {
+                Ok(refused) => {
+                    for why in refused {
+                        tracing::warn!(subject, why, "a recipient of mail is refused for good; the others have it");
+                    }
                     self.server = Wait::default();
                     self.refused.remove(&due.of);
                     self.seen.remove(&due.of);
@@ -204,8 +207,8 @@ fn mail_id(of: Subject, after: &Told) -> String {
     hex::encode(&digest[..16])
 }
 
-/// A mail that says nothing but that mail works.
-pub async fn send_test(transport: &Transport, at: &str) -> Result<(), Refused> {
+/// A mail that says nothing but that mail works. Answers what [`Transport::send`] does.
+pub async fn send_test(transport: &Transport, at: &str) -> Result<Vec<String>, Refused> {
     let words = Words {
         subject: "Rollcall: a test".into(),
         text: format!("Mail of Rollcall works. This was asked for with `provider-server mail test` at {at}.\n"),

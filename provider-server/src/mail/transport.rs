@@ -4,6 +4,7 @@ use std::{error::Error as _, time::Duration};
 
 use lettre::{
     AsyncSmtpTransport, AsyncTransport as _, Message, Tokio1Executor,
+    address::Envelope,
     message::header::{ContentType, MIME_VERSION_1_0},
     transport::smtp::{
         self,
@@ -54,8 +55,9 @@ impl Transport {
         Ok(Self { smtp: builder.build(), settings })
     }
 
-    /// Sends a mail to all recipients. `id` is the same for the same mail sent again.
-    pub async fn send(&self, id: &str, words: Words) -> Result<(), Refused> {
+    /// Sends a mail to all recipients. `id` is the same for the same mail sent again. Answers the recipients that the server
+    /// refuses for good, each with its words; the others have the mail then.
+    pub async fn send(&self, id: &str, words: Words) -> Result<Vec<String>, Refused> {
         let mut message = Message::builder().from(self.settings.from.clone()).subject(words.subject);
         for to in &self.settings.to {
             message = message.to(to.clone());
@@ -69,11 +71,32 @@ impl Transport {
             .header(ContentType::TEXT_PLAIN)
             .body(words.text.replace('\n', "\r\n"))
             .map_err(|error| Refused::Mail(shortened(error.to_string())))?;
-        match tokio::time::timeout(MAIL, self.smtp.send(message)).await {
-            Ok(Ok(_)) => Ok(()),
-            Ok(Err(error)) => Err(refused(&error)),
-            Err(_) => Err(Refused::Server(format!("it took longer than {} s", MAIL.as_secs()))),
+        let mail = message.formatted();
+        let handed = self.hand_over(message.envelope(), &mail);
+        let late = |_| Err(Refused::Server(format!("it took longer than {} s", MAIL.as_secs())));
+        tokio::time::timeout(MAIL, handed).await.unwrap_or_else(late)
+    }
+
+    /// To all at once; where one recipient is refused for good, and with it the mail, to each alone.
+    async fn hand_over(&self, all: &Envelope, mail: &[u8]) -> Result<Vec<String>, Refused> {
+        let Err(error) = self.smtp.send_raw(all, mail).await else { return Ok(Vec::new()) };
+        match refused(&error) {
+            Refused::Mail(_) if error.is_permanent() && all.to().len() > 1 => {}
+            other => return Err(other),
         }
+        let mut refusals = Vec::new();
+        for to in all.to() {
+            let alone = Envelope::new(all.from().cloned(), vec![to.clone()]);
+            let alone = alone.map_err(|error| Refused::Mail(shortened(error.to_string())))?;
+            if let Err(error) = self.smtp.send_raw(&alone, mail).await {
+                match refused(&error) {
+                    Refused::Mail(why) if error.is_permanent() => refusals.push(format!("{to}: {why}")),
+                    // Those who have it get it again, as the same mail.
+                    other => return Err(other),
+                }
+            }
+        }
+        if refusals.len() == all.to().len() { Err(Refused::Mail(refusals.swap_remove(0))) } else { Ok(refusals) }
     }
 
     /// The settings that it was made of.

@@ -120,7 +120,34 @@ async fn a_refused_mail_does_not_hold_up_the_others() {
     assert_eq!(status.failing(), None);
 }
 
-async fn test(settings: MailSettings) -> Result<(), Refused> {
+#[tokio::test]
+async fn a_recipient_that_does_not_exist_keeps_no_mail_from_the_others() {
+    let mut town = Town::new().await;
+    let smtp = Smtp::start(Mode::Plain, &Identity::new()).await;
+    let mut settings = settings(&smtp, Tls::None);
+    settings.to.push("nobody@district.example".parse().expect("an address"));
+    let (mut postman, status, _) = postman(&town.test, settings.clone());
+    town.park("north", "1").await;
+    postman.round().await.expect("a look");
+    town.advance(WINDOW);
+    for _ in 0..2 {
+        postman.round().await.expect("a look");
+        let mut to: Vec<Vec<String>> = smtp.taken().into_iter().map(|mail| mail.to).collect();
+        to.sort_unstable();
+        assert_eq!(to, [["ada@district.example"], ["it@district.example"]], "each once");
+        assert_eq!(status.failing(), None);
+    }
+    let refused = test(settings.clone()).await.expect("taken for the others");
+    assert!(refused.len() == 1 && refused[0].starts_with("nobody@district.example: "), "{refused:?}");
+
+    let nobody = settings.to.pop().expect("the third");
+    settings.to = vec![nobody.clone(), nobody];
+    let refused = test(settings).await;
+    assert!(matches!(&refused, Err(Refused::Mail(why)) if why.contains("550")), "{refused:?}");
+    assert_eq!(smtp.taken().len(), 4);
+}
+
+async fn test(settings: MailSettings) -> Result<Vec<String>, Refused> {
     let transport = Transport::new(settings).unwrap_or_else(|failure| panic!("{failure}"));
     send_test(&transport, "now").await
 }
@@ -150,7 +177,8 @@ async fn where_tls_is_asked_for_nothing_goes_out_without_it() {
             "{wrong:?}"
         );
         assert!(smtp.taken().is_empty());
-        test(signed_in(settings(&smtp, tls), &identity, PASSWORD)).await.expect("taken");
+        let refused = test(signed_in(settings(&smtp, tls), &identity, PASSWORD)).await.expect("taken");
+        assert_eq!(refused, [""; 0]);
         let taken = smtp.taken();
         assert!(taken.len() == 1 && taken[0].encrypted);
         assert!(taken[0].data.contains("Mail of Rollcall works."), "{}", taken[0].data);

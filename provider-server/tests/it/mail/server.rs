@@ -220,6 +220,10 @@ struct Desk {
 }
 
 impl Handler for Desk {
+    fn rcpt(&mut self, to: &str) -> Response {
+        if to.starts_with("nobody@") { response::NO_MAILBOX } else { response::OK }
+    }
+
     fn data_start(&mut self, _: &str, from: &str, _: bool, to: &[String]) -> Response {
         let one_less = |left: u32| left.checked_sub(1);
         if self.refusals.fetch_update(Ordering::SeqCst, Ordering::SeqCst, one_less).is_ok() {
