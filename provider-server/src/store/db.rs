@@ -1,6 +1,7 @@
 //! The one place that knows sqlx, and the two databases: connections, values, rows, and the few helpers that keep hot
 //! statements few and large. Everybody else writes one text for both; where they differ stands here and below.
 
+mod arrays;
 mod migrations;
 mod postgres;
 mod schema;
@@ -31,6 +32,8 @@ pub enum Value {
     Static(&'static str),
     /// BYTEA
     Bytes(Vec<u8>),
+    /// Many of them, for PostgreSQL.
+    Array(arrays::Array),
 }
 
 macro_rules! values_from {
@@ -206,8 +209,7 @@ impl Conn {
         Ok(self.query(sql, values).await?.into_iter().next())
     }
 
-    /// `{head} VALUES (…),(…) {tail}` over all rows, in few statements of fixed sizes. `values` is row by row. Answers
-    /// the rows affected.
+    /// `{head} VALUES (…),(…) {tail}` over all rows, in few statements. `values` is row by row. Answers the rows affected.
     pub async fn insert_many(
         &mut self,
         head: &'static str,

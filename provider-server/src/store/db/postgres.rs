@@ -15,7 +15,7 @@ use sqlx::{
     },
 };
 
-use super::{Dialect, Row, StoreError, Value, migrations};
+use super::{Dialect, Row, StoreError, Value, arrays::Array, migrations};
 
 const READERS: u32 = 8;
 /// A connection is there in this time, or the database is not.
@@ -208,6 +208,9 @@ fn arguments(values: Vec<Value>) -> Result<PgArguments, StoreError> {
             Value::Text(text) => arguments.add(text),
             Value::Static(text) => arguments.add(text),
             Value::Bytes(bytes) => arguments.add(bytes),
+            Value::Array(Array::Ints(ints)) => arguments.add(ints),
+            Value::Array(Array::Texts(texts)) => arguments.add(texts),
+            Value::Array(Array::Blobs(blobs)) => arguments.add(blobs),
         }
         .map_err(|_| StoreError::Corrupt("a value cannot be bound"))?;
     }

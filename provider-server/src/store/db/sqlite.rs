@@ -297,6 +297,7 @@ fn bind(statement: &mut CachedStatement<'_>, values: &[Value]) -> Result<(), Sto
             Value::Text(text) => statement.raw_bind_parameter(place, text.as_str()),
             Value::Static(text) => statement.raw_bind_parameter(place, text),
             Value::Bytes(bytes) => statement.raw_bind_parameter(place, bytes.as_slice()),
+            Value::Array(_) => return Err(StoreError::Corrupt("SQLite has no arrays")),
         }?;
     }
     Ok(())

@@ -2,14 +2,18 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use super::Value;
+use super::{
+    Value,
+    arrays::{self, Array, Column},
+};
 
-/// Rows per statement of a multi-row insert or list.
-const BATCH_SIZES: [usize; 5] = [256, 64, 16, 4, 1];
-/// On SQLite more rows save nothing: a statement costs no way to a server, and its program takes memory for every row.
-const MOST_ON_SQLITE: usize = 64;
-/// SQLite takes 32,766 parameters, PostgreSQL 65,535.
-const MAX_PARAMETERS: usize = 32_000;
+/// Rows per statement of a multi-row insert or list on SQLite. More would save nothing: a statement costs no way to a
+/// server, and its program takes memory for every row.
+const BATCH_SIZES: [usize; 4] = [64, 16, 4, 1];
+/// On PostgreSQL one statement takes them all, but for what would be too much memory at once.
+const MOST_ON_POSTGRES: usize = 4_096;
+/// Marks the shape of a text with arrays, which is no size.
+const ARRAYS: u64 = 1 << 63;
 
 /// How parameters are written.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -21,10 +25,10 @@ pub enum Dialect {
     Postgres,
 }
 
-/// The texts that were made, by their head and size.
+/// The texts that were made, by their head, and by their size or shape.
 pub struct Texts {
     dialect: Dialect,
-    made: HashMap<(&'static str, usize), Arc<str>>,
+    made: HashMap<(&'static str, u64), Arc<str>>,
 }
 
 impl Texts {
@@ -33,7 +37,8 @@ impl Texts {
         Self { dialect, made: HashMap::new() }
     }
 
-    /// `{head} VALUES (…),(…) {tail}` for as many of the `rest` as the largest size takes, and their values.
+    /// `{head} VALUES (…),(…) {tail}`, or the same with arrays, for as many of the `rest` as one statement takes; and what
+    /// is bound to it.
     pub fn many(
         &mut self,
         head: &'static str,
@@ -44,15 +49,42 @@ impl Texts {
         debug_assert_eq!(rest.len() % columns, 0, "whole rows");
         debug_assert!(!head.contains('$') && !tail.contains('$'), "all parameters are the rows'");
         let dialect = self.dialect;
-        let rows = dialect.batch_size(rest.len() / columns, columns);
-        let text = self.made.entry((head, rows)).or_insert_with(|| {
+        if dialect == Dialect::Postgres && rest.len() > columns {
+            let rows = MOST_ON_POSTGRES.min(rest.len() / columns);
+            return self.unnested(head, tail, arrays::columns(rest.take(rows * columns), columns));
+        }
+        let rows = dialect.batch_size(rest.len() / columns);
+        let text = self.made.entry((head, rows as u64)).or_insert_with(|| {
             let tuples: Vec<String> = (0..rows).map(|row| dialect.tuple(row * columns, columns)).collect();
             format!("{head} VALUES {} {tail}", tuples.join(",")).into()
         });
         (text.clone(), rest.take(rows * columns).collect())
     }
 
-    /// `sql` with `{list}` as the parameters of as many of the `rest` as the largest size takes; with all values.
+    /// A column that is NULL in every row has no type, and no array.
+    fn unnested(&mut self, head: &'static str, tail: &'static str, columns: Vec<Column>) -> (Arc<str>, Vec<Value>) {
+        let typed = columns.iter().map(|column| column.is_some());
+        let shape = typed.fold(1, |shape, is_typed| shape << 1 | u64::from(is_typed));
+        let text = self.made.entry((head, ARRAYS | shape)).or_insert_with(|| {
+            let (mut shown, mut names, mut arrays) = (Vec::new(), Vec::new(), Vec::new());
+            for (index, column) in columns.iter().enumerate() {
+                let name = format!("column{}", index + 1);
+                match column {
+                    Some(array) => {
+                        shown.push(format!("u.{name}"));
+                        arrays.push(format!("${}::{}", arrays.len() + 1, array.type_name()));
+                        names.push(name);
+                    }
+                    None => shown.push(format!("NULL AS {name}")),
+                }
+            }
+            let (shown, names, arrays) = (shown.join(", "), names.join(", "), arrays.join(", "));
+            format!("{head} SELECT {shown} FROM unnest({arrays}) AS u ({names}) {tail}").into()
+        });
+        (text.clone(), columns.into_iter().flatten().map(Value::Array).collect())
+    }
+
+    /// `sql` with `IN {list}` for as many of the `rest` as one statement takes; with all values.
     pub fn list(
         &mut self,
         sql: &'static str,
@@ -60,27 +92,30 @@ impl Texts {
         rest: &mut std::vec::IntoIter<Value>,
     ) -> (Arc<str>, Vec<Value>) {
         let dialect = self.dialect;
-        let size = dialect.batch_size(rest.len(), 1);
-        let text = self.made.entry((sql, size)).or_insert_with(|| match dialect {
-            // Anonymous parameters take the first numbers.
-            Dialect::Sqlite => shifted(sql, size).replace("{list}", &dialect.tuple(0, size)).into(),
-            Dialect::Postgres => sql.replace("{list}", &dialect.tuple(fixed.len(), size)).into(),
-        });
-        let list = rest.take(size);
         let fixed = fixed.iter().cloned();
-        let values = match dialect {
-            Dialect::Sqlite => list.chain(fixed).collect(),
-            Dialect::Postgres => fixed.chain(list).collect(),
-        };
-        (text.clone(), values)
+        if dialect == Dialect::Postgres {
+            let place = fixed.len() + 1;
+            let size = MOST_ON_POSTGRES.min(rest.len());
+            let list = arrays::columns(rest.take(size), 1).remove(0);
+            let text = self.made.entry((sql, ARRAYS)).or_insert_with(|| {
+                let name = list.as_ref().map_or("text[]", Array::type_name);
+                sql.replace("IN {list}", &format!("= ANY(${place}::{name})")).into()
+            });
+            return (text.clone(), fixed.chain([list.map_or(Value::Null, Value::Array)]).collect());
+        }
+        let size = dialect.batch_size(rest.len());
+        let text = self.made.entry((sql, size as u64)).or_insert_with(|| {
+            // Anonymous parameters take the first numbers.
+            shifted(sql, size).replace("{list}", &dialect.tuple(0, size)).into()
+        });
+        (text.clone(), rest.take(size).chain(fixed).collect())
     }
 }
 
 impl Dialect {
-    fn batch_size(self, rows: usize, columns: usize) -> usize {
-        let most = if self == Self::Sqlite { MOST_ON_SQLITE } else { usize::MAX };
-        let fits = |size: &&usize| **size <= rows.min(most) && **size * columns <= MAX_PARAMETERS;
-        *BATCH_SIZES.iter().find(fits).unwrap_or(&1)
+    fn batch_size(self, rows: usize) -> usize {
+        let most = if self == Self::Sqlite { rows } else { 1 };
+        *BATCH_SIZES.iter().find(|size| **size <= most).unwrap_or(&1)
     }
 
     /// Parameters in brackets, after so many others.
@@ -110,22 +145,42 @@ fn shifted(sql: &str, by: usize) -> String {
 mod tests {
     use super::*;
 
+    const HEAD: &str = "INSERT INTO t (a, b)";
+    const TAIL: &str = "RETURNING a";
+    const LIST: &str = "SELECT a FROM t WHERE b = $2 AND a IN {list} AND c = $1";
+
     #[test]
-    fn each_database_counts_its_parameters_in_its_own_way() {
-        let check = |dialect, many: &str, list: &str, order: [i64; 3]| {
-            let mut texts = Texts::new(dialect);
-            let values = [1i64, 2, 3, 4].map(Value::from).to_vec();
-            let (text, taken) = texts.many("INSERT INTO t (a)", "RETURNING a", 2, &mut values.into_iter());
-            assert_eq!((&*text, taken.len()), (many, 2), "two rows are no size: one and one");
-            let (fixed, list_values) = ([Value::from(9i64), Value::from(8i64)], vec![Value::from(1i64)]);
-            let sql = "SELECT a FROM t WHERE b = $2 AND a IN {list} AND c = $1";
-            let (text, values) = texts.list(sql, &fixed, &mut list_values.into_iter());
-            assert_eq!(&*text, list);
-            assert_eq!(values, order.map(Value::from));
-        };
-        let sqlite = "SELECT a FROM t WHERE b = $3 AND a IN (?) AND c = $2";
-        check(Dialect::Sqlite, "INSERT INTO t (a) VALUES (?,?) RETURNING a", sqlite, [1, 9, 8]);
-        let postgres = "SELECT a FROM t WHERE b = $2 AND a IN ($3) AND c = $1";
-        check(Dialect::Postgres, "INSERT INTO t (a) VALUES ($1,$2) RETURNING a", postgres, [9, 8, 1]);
+    fn sqlite_has_a_statement_for_few_sizes_and_counts_by_place() {
+        let mut texts = Texts::new(Dialect::Sqlite);
+        let values = [1i64, 2, 3, 4].map(Value::from).to_vec();
+        let (text, taken) = texts.many(HEAD, TAIL, 2, &mut values.into_iter());
+        assert_eq!(&*text, "INSERT INTO t (a, b) VALUES (?,?) RETURNING a");
+        assert_eq!(taken.len(), 2, "two rows are no size: one and one");
+        let (text, values) = texts.list(LIST, &[9i64.into(), 8i64.into()], &mut vec![1i64.into()].into_iter());
+        assert_eq!(&*text, "SELECT a FROM t WHERE b = $3 AND a IN (?) AND c = $2");
+        assert_eq!(values, [1i64, 9, 8].map(Value::from));
+    }
+
+    #[test]
+    fn postgres_takes_all_rows_as_arrays_and_one_by_its_values() {
+        let mut texts = Texts::new(Dialect::Postgres);
+        let ints = |ints: &[i64]| Value::Array(Array::Ints(ints.iter().map(|int| Some(*int)).collect()));
+        let (text, taken) = texts.many(HEAD, TAIL, 2, &mut vec![1i64.into(), "x".into()].into_iter());
+        assert_eq!(&*text, "INSERT INTO t (a, b) VALUES ($1,$2) RETURNING a");
+        assert_eq!(taken.len(), 2);
+        let values = vec![1i64.into(), Value::Null, 2i64.into(), "x".into()];
+        let (text, taken) = texts.many(HEAD, TAIL, 2, &mut values.into_iter());
+        let arrays = "unnest($1::bigint[], $2::text[]) AS u (column1, column2)";
+        assert_eq!(*text, format!("INSERT INTO t (a, b) SELECT u.column1, u.column2 FROM {arrays} RETURNING a"));
+        assert_eq!(taken, [ints(&[1, 2]), Value::Array(Array::Texts(vec![None, Some("x".into())]))]);
+        let values = vec![Value::Null, 1i64.into(), Value::Null, 2i64.into()];
+        let (text, taken) = texts.many(HEAD, TAIL, 2, &mut values.into_iter());
+        let arrays = "unnest($1::bigint[]) AS u (column2)";
+        assert_eq!(*text, format!("INSERT INTO t (a, b) SELECT NULL AS column1, u.column2 FROM {arrays} RETURNING a"));
+        assert_eq!(taken, [ints(&[1, 2])]);
+        let (text, values) =
+            texts.list(LIST, &[9i64.into(), 8i64.into()], &mut vec![1i64.into(), 2i64.into()].into_iter());
+        assert_eq!(&*text, "SELECT a FROM t WHERE b = $2 AND a = ANY($3::bigint[]) AND c = $1");
+        assert_eq!(values, [9i64.into(), 8i64.into(), ints(&[1, 2])]);
     }
 }
