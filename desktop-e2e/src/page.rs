@@ -2,11 +2,16 @@
 
 use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
-use thirtyfour::{Key, TypingData, WebElement};
+use thirtyfour::{Key, TypingData, WebElement, error::WebDriverResult};
 
 use crate::{App, STEP, process::until};
 
 const FIND: &str = include_str!("find.js");
+/// Where an element is; null while it, or what it is in, is being moved or changed by an animation.
+const PLACE: &str = "for (let one = arguments[0]; one; one = one.parentElement)
+    if (one.getAnimations().some((animation) => animation.playState === 'running')) return null;
+const { x, y, width, height } = arguments[0].getBoundingClientRect();
+return [x, y, width, height]";
 /// Presses of the tab key in one page before a control counts as unreachable by keyboard.
 const MAX_TABS: usize = 120;
 
@@ -30,15 +35,21 @@ impl App {
         Ok(Some(found.element()?))
     }
 
-    /// Presses it with the pointer.
+    /// Presses it with the pointer, once it stands still: in a menu or a dialog that is opening, something else is at its
+    /// place for a moment.
     pub async fn press(&self, role: &str, name: &str) -> Result<()> {
+        let mut seen_at = Value::Null;
         until(&format!("{role} “{name}” can be pressed"), STEP, async || {
             let Some(control) = self.look_for(role, name).await? else { return Ok(None) };
-            // It may move or be drawn anew between the two steps.
-            Ok(match control.scroll_into_view().await {
-                Ok(()) => control.click().await.ok(),
-                Err(_) => None,
-            })
+            // It may be drawn anew between two steps.
+            let press = async {
+                control.scroll_into_view().await?;
+                let place = self.driver().execute(PLACE, vec![control.to_json()?]).await?.json().clone();
+                let before = std::mem::replace(&mut seen_at, place);
+                if seen_at.is_null() || seen_at != before { Ok(None) } else { control.click().await.map(Some) }
+            };
+            let pressed: WebDriverResult<Option<()>> = press.await;
+            Ok(pressed.unwrap_or_default())
         })
         .await
         .with_context(|| format!("no {role} “{name}”"))
