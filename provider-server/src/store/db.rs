@@ -220,7 +220,7 @@ impl Conn {
         let mut affected = 0;
         let mut rest = values.into_iter();
         while rest.len() > 0 {
-            let (text, part) = self.texts.many(head, tail, columns, &mut rest);
+            let (text, part) = self.texts.many(head, tail, columns, &mut rest)?;
             affected += self.run(text, part).await?;
         }
         Ok(affected)
@@ -237,7 +237,7 @@ impl Conn {
         let mut rows = Vec::with_capacity(values.len() / columns);
         let mut rest = values.into_iter();
         while rest.len() > 0 {
-            let (text, part) = self.texts.many(head, tail, columns, &mut rest);
+            let (text, part) = self.texts.many(head, tail, columns, &mut rest)?;
             rows.extend(self.fetch(text, part).await?);
         }
         Ok(rows)
@@ -254,7 +254,7 @@ impl Conn {
         let mut rows = Vec::with_capacity(list.len());
         let mut rest = list.into_iter();
         while rest.len() > 0 {
-            let (text, values) = self.texts.list(sql, &fixed, &mut rest);
+            let (text, values) = self.texts.list(sql, &fixed, &mut rest)?;
             rows.extend(self.fetch(text, values).await?);
         }
         Ok(rows)

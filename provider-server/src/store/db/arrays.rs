@@ -1,6 +1,6 @@
 //! Rows as arrays, one for each column: for PostgreSQL one statement takes any number of rows, and has few parameters.
 
-use super::Value;
+use super::{StoreError, Value};
 
 /// What a column of rows holds.
 #[derive(Clone, Debug, PartialEq)]
@@ -36,35 +36,50 @@ impl Array {
         }
     }
 
-    fn push(&mut self, value: Value) {
+    /// False where the value is of another type.
+    fn push(&mut self, value: Value) -> bool {
         match (self, value) {
             (Self::Ints(ints), Value::Int(int)) => ints.push(Some(int)),
+            (Self::Ints(ints), Value::Null) => ints.push(None),
             (Self::Texts(texts), Value::Text(text)) => texts.push(Some(text)),
             (Self::Texts(texts), Value::Static(text)) => texts.push(Some(text.to_owned())),
+            (Self::Texts(texts), Value::Null) => texts.push(None),
             (Self::Blobs(blobs), Value::Bytes(bytes)) => blobs.push(Some(bytes)),
-            (Self::Ints(ints), other) => ints.push(none(&other)),
-            (Self::Texts(texts), other) => texts.push(none(&other)),
-            (Self::Blobs(blobs), other) => blobs.push(none(&other)),
+            (Self::Blobs(blobs), Value::Null) => blobs.push(None),
+            _ => return false,
         }
+        true
     }
 }
 
-fn none<T>(value: &Value) -> Option<T> {
-    debug_assert_eq!(*value, Value::Null, "a column has one type");
-    None
-}
-
-/// The columns of rows whose values come row by row.
-pub fn columns(values: impl Iterator<Item = Value>, count: usize) -> Vec<Column> {
+/// The columns of rows whose values come row by row. Fails where a column holds values of several types.
+pub fn columns(values: impl Iterator<Item = Value>, count: usize) -> Result<Vec<Column>, StoreError> {
     let mut columns: Vec<Column> = vec![None; count];
     for (index, value) in values.enumerate() {
         let (row, column) = (index / count, &mut columns[index % count]);
         if column.is_none() {
             *column = Array::begun_by(&value, row);
         }
-        if let Some(array) = column {
-            array.push(value);
+        let is_kept = column.as_mut().map_or(value == Value::Null, |array| array.push(value));
+        if !is_kept {
+            return Err(StoreError::Corrupt("a column of many rows has values of several types"));
         }
     }
-    columns
+    Ok(columns)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_column_has_one_type_or_is_refused() {
+        let of = |values: [Value; 4]| columns(values.into_iter(), 2);
+        let mixed = of([Value::Int(1), "x".into(), "y".into(), "z".into()]);
+        assert!(matches!(mixed, Err(StoreError::Corrupt(_))));
+        let nested = of([Value::Array(Array::Ints(vec![])), Value::Null, Value::Null, Value::Null]);
+        assert!(matches!(nested, Err(StoreError::Corrupt(_))));
+        let late = of([Value::Null, Value::Null, Value::Null, vec![7].into()]).expect("one type each");
+        assert_eq!(late, [None, Some(Array::Blobs(vec![None, Some(vec![7])]))]);
+    }
 }

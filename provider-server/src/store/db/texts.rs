@@ -3,7 +3,7 @@
 use std::{collections::HashMap, sync::Arc};
 
 use super::{
-    Value,
+    StoreError, Value,
     arrays::{self, Array, Column},
 };
 
@@ -45,20 +45,20 @@ impl Texts {
         tail: &'static str,
         columns: usize,
         rest: &mut std::vec::IntoIter<Value>,
-    ) -> (Arc<str>, Vec<Value>) {
+    ) -> Result<(Arc<str>, Vec<Value>), StoreError> {
         debug_assert_eq!(rest.len() % columns, 0, "whole rows");
         debug_assert!(!head.contains('$') && !tail.contains('$'), "all parameters are the rows'");
         let dialect = self.dialect;
         if dialect == Dialect::Postgres && rest.len() > columns {
             let rows = MOST_ON_POSTGRES.min(rest.len() / columns);
-            return self.unnested(head, tail, arrays::columns(rest.take(rows * columns), columns));
+            return Ok(self.unnested(head, tail, arrays::columns(rest.take(rows * columns), columns)?));
         }
         let rows = dialect.batch_size(rest.len() / columns);
         let text = self.made.entry((head, rows as u64)).or_insert_with(|| {
             let tuples: Vec<String> = (0..rows).map(|row| dialect.tuple(row * columns, columns)).collect();
             format!("{head} VALUES {} {tail}", tuples.join(",")).into()
         });
-        (text.clone(), rest.take(rows * columns).collect())
+        Ok((text.clone(), rest.take(rows * columns).collect()))
     }
 
     /// A column that is NULL in every row has no type, and no array.
@@ -90,25 +90,25 @@ impl Texts {
         sql: &'static str,
         fixed: &[Value],
         rest: &mut std::vec::IntoIter<Value>,
-    ) -> (Arc<str>, Vec<Value>) {
+    ) -> Result<(Arc<str>, Vec<Value>), StoreError> {
         let dialect = self.dialect;
         let fixed = fixed.iter().cloned();
         if dialect == Dialect::Postgres {
             let place = fixed.len() + 1;
             let size = MOST_ON_POSTGRES.min(rest.len());
-            let list = arrays::columns(rest.take(size), 1).remove(0);
+            let list = arrays::columns(rest.take(size), 1)?.remove(0);
             let text = self.made.entry((sql, ARRAYS)).or_insert_with(|| {
                 let name = list.as_ref().map_or("text[]", Array::type_name);
                 sql.replace("IN {list}", &format!("= ANY(${place}::{name})")).into()
             });
-            return (text.clone(), fixed.chain([list.map_or(Value::Null, Value::Array)]).collect());
+            return Ok((text.clone(), fixed.chain([list.map_or(Value::Null, Value::Array)]).collect()));
         }
         let size = dialect.batch_size(rest.len());
         let text = self.made.entry((sql, size as u64)).or_insert_with(|| {
             // Anonymous parameters take the first numbers.
             shifted(sql, size).replace("{list}", &dialect.tuple(0, size)).into()
         });
-        (text.clone(), rest.take(size).chain(fixed).collect())
+        Ok((text.clone(), rest.take(size).chain(fixed).collect()))
     }
 }
 
@@ -153,10 +153,11 @@ mod tests {
     fn sqlite_has_a_statement_for_few_sizes_and_counts_by_place() {
         let mut texts = Texts::new(Dialect::Sqlite);
         let values = [1i64, 2, 3, 4].map(Value::from).to_vec();
-        let (text, taken) = texts.many(HEAD, TAIL, 2, &mut values.into_iter());
+        let (text, taken) = texts.many(HEAD, TAIL, 2, &mut values.into_iter()).expect("one type each");
         assert_eq!(&*text, "INSERT INTO t (a, b) VALUES (?,?) RETURNING a");
         assert_eq!(taken.len(), 2, "two rows are no size: one and one");
-        let (text, values) = texts.list(LIST, &[9i64.into(), 8i64.into()], &mut vec![1i64.into()].into_iter());
+        let (text, values) =
+            texts.list(LIST, &[9i64.into(), 8i64.into()], &mut vec![1i64.into()].into_iter()).expect("one");
         assert_eq!(&*text, "SELECT a FROM t WHERE b = $3 AND a IN (?) AND c = $2");
         assert_eq!(values, [1i64, 9, 8].map(Value::from));
     }
@@ -165,21 +166,23 @@ mod tests {
     fn postgres_takes_all_rows_as_arrays_and_one_by_its_values() {
         let mut texts = Texts::new(Dialect::Postgres);
         let ints = |ints: &[i64]| Value::Array(Array::Ints(ints.iter().map(|int| Some(*int)).collect()));
-        let (text, taken) = texts.many(HEAD, TAIL, 2, &mut vec![1i64.into(), "x".into()].into_iter());
+        let (text, taken) =
+            texts.many(HEAD, TAIL, 2, &mut vec![1i64.into(), "x".into()].into_iter()).expect("one type each");
         assert_eq!(&*text, "INSERT INTO t (a, b) VALUES ($1,$2) RETURNING a");
         assert_eq!(taken.len(), 2);
         let values = vec![1i64.into(), Value::Null, 2i64.into(), "x".into()];
-        let (text, taken) = texts.many(HEAD, TAIL, 2, &mut values.into_iter());
+        let (text, taken) = texts.many(HEAD, TAIL, 2, &mut values.into_iter()).expect("one type each");
         let arrays = "unnest($1::bigint[], $2::text[]) AS u (column1, column2)";
         assert_eq!(*text, format!("INSERT INTO t (a, b) SELECT u.column1, u.column2 FROM {arrays} RETURNING a"));
         assert_eq!(taken, [ints(&[1, 2]), Value::Array(Array::Texts(vec![None, Some("x".into())]))]);
         let values = vec![Value::Null, 1i64.into(), Value::Null, 2i64.into()];
-        let (text, taken) = texts.many(HEAD, TAIL, 2, &mut values.into_iter());
+        let (text, taken) = texts.many(HEAD, TAIL, 2, &mut values.into_iter()).expect("one type each");
         let arrays = "unnest($1::bigint[]) AS u (column2)";
         assert_eq!(*text, format!("INSERT INTO t (a, b) SELECT NULL AS column1, u.column2 FROM {arrays} RETURNING a"));
         assert_eq!(taken, [ints(&[1, 2])]);
-        let (text, values) =
-            texts.list(LIST, &[9i64.into(), 8i64.into()], &mut vec![1i64.into(), 2i64.into()].into_iter());
+        let (text, values) = texts
+            .list(LIST, &[9i64.into(), 8i64.into()], &mut vec![1i64.into(), 2i64.into()].into_iter())
+            .expect("one type");
         assert_eq!(&*text, "SELECT a FROM t WHERE b = $2 AND a = ANY($3::bigint[]) AND c = $1");
         assert_eq!(values, [9i64.into(), 8i64.into(), ints(&[1, 2])]);
     }
