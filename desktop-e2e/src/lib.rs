@@ -21,6 +21,6 @@ pub use tray::Tray;
 use std::time::Duration;
 
 /// No step of a flow takes longer.
-pub const STEP: Duration = Duration::from_secs(30);
+pub const STEP: Duration = Duration::from_secs(60);
 /// Between two looks at something that cannot tell by itself.
 pub const LOOK: Duration = Duration::from_millis(50);

@@ -58,10 +58,18 @@ impl App {
     /// Types into the field of this label, in place of what stands there.
     pub async fn fill(&self, label: &str, text: &str) -> Result<()> {
         self.press("textbox", label).await?;
-        let field = self.find("textbox", label).await?;
-        field.send_keys(Key::Control + "a").await?;
-        field.send_keys(Key::Backspace + "").await?;
-        Ok(field.send_keys(text).await?)
+        until(&format!("the field “{label}” takes its text"), STEP, async || {
+            let Some(field) = self.look_for("textbox", label).await? else { return Ok(None) };
+            // It may be drawn anew between two steps.
+            let typed = async {
+                field.send_keys(Key::Control + "a").await?;
+                field.send_keys(Key::Backspace + "").await?;
+                field.send_keys(text).await
+            };
+            let typed: WebDriverResult<()> = typed.await;
+            Ok(typed.ok())
+        })
+        .await
     }
 
     /// Chooses an option of the list of this label.
@@ -70,11 +78,13 @@ impl App {
         const ROOT: &str = "return arguments[0].closest('.ant-select') || arguments[0]";
         until(&format!("the list “{label}” opens"), STEP, async || {
             let Some(list) = self.look_for("combobox", label).await? else { return Ok(None) };
-            let root = self.driver().execute(ROOT, vec![list.to_json()?]).await?.element()?;
-            Ok(match root.scroll_into_view().await {
-                Ok(()) => root.click().await.ok(),
-                Err(_) => None,
-            })
+            let open = async {
+                let root = self.driver().execute(ROOT, vec![list.to_json()?]).await?.element()?;
+                root.scroll_into_view().await?;
+                root.click().await
+            };
+            let opened: WebDriverResult<()> = open.await;
+            Ok(opened.ok())
         })
         .await?;
         self.press("option", option).await

@@ -158,24 +158,12 @@ impl Stage {
     pub async fn choose_file(&self, title: &str, file: &Path) -> Result<()> {
         let path = file.to_str().context("the path is a text")?;
         let dialog = self.window(&["--name", title]).await?;
-        until("the dialog takes the path", STEP * 2, async || {
-            if !self.shows(title).await? {
-                return Ok(Some(()));
-            }
-            output(self.command("xdotool").args(["windowfocus", "--sync", &dialog])).await?;
-            // In the field for a path this selects what is there; elsewhere the path's first slash opens the field.
-            output(self.command("xdotool").args(["key", "ctrl+a"])).await?;
-            output(self.command("xdotool").args(["type", "--delay", "20", path])).await?;
-            output(self.command("xdotool").args(["key", "Return"])).await?;
-            let gone = until("it is gone", TAKEN, async || Ok((!self.shows(title).await?).then_some(())));
-            Ok(gone.await.ok())
-        })
-        .await
+        self.type_until_gone(("--name", title), &dialog, path).await
     }
 
-    /// Whether a window of this title is visible.
-    async fn shows(&self, title: &str) -> Result<bool> {
-        let search = self.command("xdotool").args(["search", "--onlyvisible", "--name", title]).output().await?;
+    /// Whether a window of this title or class is visible.
+    async fn shows(&self, (by, name): (&str, &str)) -> Result<bool> {
+        let search = self.command("xdotool").args(["search", "--onlyvisible", by, name]).output().await?;
         Ok(search.status.success())
     }
 
@@ -207,7 +195,7 @@ impl Stage {
     /// Waits until a window of this title can be seen, or none any more.
     pub async fn until_visible(&self, title: &str, visible: bool) -> Result<()> {
         let what = format!("“{title}” is {}", if visible { "seen" } else { "hidden" });
-        until(&what, STEP, async || Ok((self.shows(title).await? == visible).then_some(()))).await
+        until(&what, STEP, async || Ok((self.shows(("--name", title)).await? == visible).then_some(()))).await
     }
 
     /// Takes the notifications of this session from now on.
@@ -242,10 +230,26 @@ impl Stage {
 
     /// Answers the keyring's prompt with the password, as its owner does.
     pub async fn answer_prompt(&self) -> Result<()> {
-        let prompt = self.window(&["--class", "prompter"]).await?;
-        output(self.command("xdotool").args(["windowfocus", "--sync", &prompt])).await?;
-        output(self.command("xdotool").args(["type", "--delay", "20", PASSWORD])).await?;
-        output(self.command("xdotool").args(["key", "Return"])).await.map(drop)
+        let (by, class) = ("--class", "prompter");
+        let prompt = self.window(&[by, class]).await?;
+        self.type_until_gone((by, class), &prompt, PASSWORD).await
+    }
+
+    /// Types into a window and confirms, until it is gone: one that was just drawn may not take every key.
+    async fn type_until_gone(&self, named: (&str, &str), window: &str, text: &str) -> Result<()> {
+        until("the dialog takes what is typed", STEP, async || {
+            if !self.shows(named).await? {
+                return Ok(Some(()));
+            }
+            output(self.command("xdotool").args(["windowfocus", "--sync", window])).await?;
+            // This selects what is there: in a field for a path, the path's first slash opens it.
+            output(self.command("xdotool").args(["key", "ctrl+a"])).await?;
+            output(self.command("xdotool").args(["type", "--delay", "20", text])).await?;
+            output(self.command("xdotool").args(["key", "Return"])).await?;
+            let gone = until("it is gone", TAKEN, async || Ok((!self.shows(named).await?).then_some(())));
+            Ok(gone.await.ok())
+        })
+        .await
     }
 
     async fn start_keyring(&mut self) -> Result<()> {

@@ -4,7 +4,7 @@ import { afterEach } from "vitest";
 import "@/words";
 
 // Screens are loaded on demand, which takes its time where many tests run.
-configure({ asyncUtilTimeout: 10_000 });
+configure({ asyncUtilTimeout: 30_000 });
 
 // Ant Design asks for these; jsdom has no layout.
 window.matchMedia ??= (query: string) =>

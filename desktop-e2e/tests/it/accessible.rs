@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
-use desktop_e2e::{App, Keyring, Stage};
+use desktop_e2e::{App, Keyring, STEP, Stage, until};
 use serde_json::json;
 
 use crate::{
@@ -87,6 +87,10 @@ pub async fn faults(app: &App, screen: &str) -> Result<Vec<String>> {
     let axe = Path::new(env!("CARGO_MANIFEST_DIR")).join("../ui/node_modules/axe-core/axe.min.js");
     let axe = std::fs::read_to_string(&axe).with_context(|| format!("{}: run npm ci in ui", axe.display()))?;
     app.script(&axe, vec![]).await?;
+    // What fades has the colours of the moment. What turns for ever may go on.
+    const STILL: &str = "return document.getAnimations().every((animation) =>
+        animation.playState !== 'running' || animation.effect.getComputedTiming().endTime === Infinity)";
+    until("nothing fades", STEP, async || Ok((app.script(STILL, vec![]).await? == true).then_some(()))).await?;
     let told = app.driver().execute_async(RUN, vec![]).await?;
     let told = told.json();
     ensure!(told["passes"].as_u64() > Some(5), "axe looked at nothing in {screen}");

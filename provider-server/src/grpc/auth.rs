@@ -167,7 +167,7 @@ where
                     request.extensions_mut().insert(identity.clone());
                     let stopping = (!STREAMS.taken.contains(&path)).then(|| auth.stopping.clone());
                     let answer = run(&path, inner.call(request)).await;
-                    let ended = |response| identity.end_with_session(response, stopping);
+                    let ended = |response| auth.sessions.end_with_session(identity, response, stopping);
                     if STREAMS.answered.contains(&path) { answer.map(ended) } else { answer }
                 }
             };

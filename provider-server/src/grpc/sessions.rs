@@ -1,4 +1,5 @@
-//! Tokens that were looked up lately. A revocation takes effect at once: it forgets the entry and ends its streams.
+//! Tokens that were looked up lately. A revocation takes effect at once: it forgets the entry and ends its streams. At other
+//! servers of the same database it does so when they look again.
 
 use std::{
     collections::HashMap,
@@ -23,11 +24,11 @@ use crate::{
     store::{
         Store, StoreError,
         audit::{self, AuditAct},
-        tokens::{self, TokenHash},
+        tokens::{self, Holder, TokenHash},
     },
 };
 
-/// A looked-up token is asked for again after this time, ms.
+/// A looked-up token is asked for again after this time, and while a stream of it goes on; ms.
 const FRESH_MS: i64 = 5_000;
 const MAX_ENTRIES: usize = 10_000;
 /// A caller's refusals of one rpc make one audit row in this time, ms.
@@ -58,6 +59,14 @@ struct Entries {
     denials: HashMap<(String, String), i64>,
 }
 
+/// What became of a token that was looked up.
+enum Kept {
+    Yes(Arc<Identity>),
+    Ended,
+    /// Something was revoked since: look again.
+    Outdated,
+}
+
 /// The cache; cheap to clone.
 #[derive(Clone)]
 pub struct Sessions {
@@ -74,22 +83,41 @@ impl Sessions {
     /// The holder of a token, `None` where it is not valid.
     pub async fn find(&self, token: &str) -> Result<Option<Arc<Identity>>, StoreError> {
         let (hash, now_ms) = (tokens::hash_token(token), self.store.now_ms());
-        let generation = {
-            let entries = self.entries();
-            if let Some(known) = entries.by_token.get(&hash).filter(|known| known.is_fresh(now_ms)) {
-                let known = known.clone();
-                drop(entries);
-                self.touch(&known, now_ms);
-                return Ok(Some(known));
+        loop {
+            let generation = {
+                let entries = self.entries();
+                if let Some(known) = entries.by_token.get(&hash).filter(|known| known.is_fresh(now_ms)) {
+                    let known = known.clone();
+                    drop(entries);
+                    self.touch(&known, now_ms);
+                    return Ok(Some(known));
+                }
+                entries.generation
+            };
+            let holder = tokens::find_holder(&mut self.store.reader().await?, token, now_ms).await?;
+            match self.keep(hash, holder, now_ms, generation) {
+                Kept::Yes(identity) => {
+                    self.touch(&identity, now_ms);
+                    return Ok(Some(identity));
+                }
+                Kept::Ended => return Ok(None),
+                // What was revoked meanwhile may be this one, and nothing would end a stream of it.
+                Kept::Outdated => {}
             }
-            entries.generation
-        };
-        let holder = tokens::find_holder(&mut self.store.reader().await?, token, now_ms).await?;
+        }
+    }
+
+    fn keep(&self, hash: TokenHash, holder: Option<Holder>, now_ms: i64, generation: u64) -> Kept {
         let mut entries = self.entries();
         let Some(holder) = holder else {
-            entries.by_token.remove(&hash);
-            return Ok(None);
+            if let Some(known) = entries.by_token.remove(&hash) {
+                known.revoked.cancel();
+            }
+            return Kept::Ended;
         };
+        if entries.generation != generation {
+            return Kept::Outdated;
+        }
         let before = entries.by_token.get(&hash);
         let identity = Arc::new(Identity {
             caller: holder.caller,
@@ -102,15 +130,56 @@ impl Sessions {
             // Streams that began with the earlier entry end with this one too.
             revoked: before.map_or_else(CancellationToken::new, |before| before.revoked.clone()),
         });
-        if entries.generation == generation {
-            if entries.by_token.len() >= MAX_ENTRIES {
-                entries.by_token.retain(|_, known| known.is_fresh(now_ms));
-            }
-            entries.by_token.insert(hash, identity.clone());
+        if entries.by_token.len() >= MAX_ENTRIES {
+            entries.by_token.retain(|_, known| known.is_fresh(now_ms));
         }
-        drop(entries);
-        self.touch(&identity, now_ms);
-        Ok(Some(identity))
+        entries.by_token.insert(hash, identity.clone());
+        Kept::Yes(identity)
+    }
+
+    /// Ends once another server has revoked the token; a stream that goes on is a use of it.
+    async fn revoked_elsewhere(&self, identity: &Identity) {
+        loop {
+            tokio::time::sleep(Duration::from_millis(FRESH_MS as u64)).await;
+            let now_ms = self.store.now_ms();
+            let held = async {
+                let mut conn = self.store.reader().await?;
+                tokens::is_held(&mut conn, identity.token, identity.staff.is_some(), now_ms).await
+            };
+            match held.await {
+                Ok(true) => self.touch(identity, now_ms),
+                Ok(false) => return self.forget_token(&identity.token),
+                // Whether the stream goes on without the database is its own affair.
+                Err(error) => tracing::debug!(%error, "whether a session still holds is not known"),
+            }
+        }
+    }
+
+    /// An answered stream that ends when the token does, or when the server stops.
+    pub(super) fn end_with_session(
+        &self,
+        identity: Arc<Identity>,
+        response: Response<Body>,
+        stopping: Option<CancellationToken>,
+    ) -> Response<Body> {
+        let sessions = self.clone();
+        let left_ms = identity.expires_ms.saturating_sub(identity.read_ms).clamp(0, 30 * 86_400_000) as u64;
+        let ended = Box::pin(async move {
+            let stopped = async {
+                match stopping {
+                    Some(stopping) => stopping.cancelled_owned().await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                () = stopped => return Status::unavailable("the server is stopping: try again"),
+                () = identity.revoked.cancelled() => {}
+                () = sessions.revoked_elsewhere(&identity) => {}
+                () = tokio::time::sleep(Duration::from_millis(left_ms)) => {}
+            }
+            Status::unauthenticated("sign in again: the session has ended")
+        });
+        response.map(|inner| Body::new(UntilEnded { inner, ended, done: false }))
     }
 
     /// Ends one session at once; its row is gone already.
@@ -182,31 +251,6 @@ impl Sessions {
 impl Identity {
     fn is_fresh(&self, now_ms: i64) -> bool {
         (0..FRESH_MS).contains(&(now_ms - self.read_ms)) && now_ms < self.expires_ms
-    }
-
-    /// An answered stream that ends when the token does, or when the server stops.
-    pub(super) fn end_with_session(
-        &self,
-        response: Response<Body>,
-        stopping: Option<CancellationToken>,
-    ) -> Response<Body> {
-        let revoked = self.revoked.clone();
-        let left_ms = self.expires_ms.saturating_sub(self.read_ms).clamp(0, 30 * 86_400_000) as u64;
-        let ended = Box::pin(async move {
-            let stopped = async {
-                match stopping {
-                    Some(stopping) => stopping.cancelled_owned().await,
-                    None => std::future::pending().await,
-                }
-            };
-            tokio::select! {
-                () = stopped => Status::unavailable("the server is stopping: try again"),
-                _ = tokio::time::timeout(Duration::from_millis(left_ms), revoked.cancelled_owned()) => {
-                    Status::unauthenticated("sign in again: the session has ended")
-                }
-            }
-        });
-        response.map(|inner| Body::new(UntilEnded { inner, ended, done: false }))
     }
 }
 

@@ -162,10 +162,11 @@ impl StaffService for StaffApi {
         self.begin(&attempt).await?;
         let store = &self.services.store;
         let known = async { staff::credentials(&mut store.reader().await?, &request.username).await };
-        let (id, stored) = known.await.map_err(to_status)?.unzip();
+        let known = known.await.map_err(to_status)?;
+        let stored = known.as_ref().map(|(_, hash)| hash.clone());
         let fits = self.services.passwords.verify(password, stored).await.map_err(refused)?;
-        let Some(id) = id.filter(|_| fits) else { return Err(refused(staff::wrong_password())) };
-        let opened = store.act(move |tx| Box::pin(async move { staff::open_session(tx, id, &attempt).await }));
+        let Some((id, hash)) = known.filter(|_| fits) else { return Err(refused(staff::wrong_password())) };
+        let opened = store.act(move |tx| Box::pin(async move { staff::open_session(tx, id, hash, &attempt).await }));
         Ok(Response::new(to_grant(opened.await.map_err(to_status)?)))
     }
 

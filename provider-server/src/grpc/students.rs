@@ -209,9 +209,7 @@ impl StudentService for Students {
     async fn get_roster_digest(&self, request: Request<pb::GetRosterDigestRequest>) -> Answer<pb::RosterDigest> {
         let caller = caller(&request)?;
         let (school, _) = self.school(&caller, &request.into_inner().school).await?;
-        let mut conn = self.store.reader().await.map_err(to_status)?;
-        let digest = roster::digest(&mut conn, self.store.shared(), school).await;
-        let (digest, head_sequence) = digest.map_err(to_status)?;
+        let (digest, head_sequence) = roster::digest(&self.store, school).await.map_err(to_status)?;
         Ok(Response::new(pb::RosterDigest {
             digest: digest.total().to_hex(),
             students: digest.students(),

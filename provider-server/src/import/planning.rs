@@ -23,7 +23,6 @@ use crate::{
             self, Run,
             applying::{act, refused_row},
             plan::{Plan, SchoolPlan},
-            problems,
             staging::{self, Staged, StagedRow},
             surroundings::{self, SchoolNow, Surroundings},
         },
@@ -58,15 +57,8 @@ pub async fn plan(store: &Store, run: Run) -> Result<bool, StoreError> {
     }
     let plan = Plan { holds, ..plan };
     let hold = !covered(&plan.holds, &plan.approved);
-    store
-        .act(move |tx| {
-            Box::pin(async move {
-                problems::replace_refused(tx, run.id, refused).await?;
-                imports::planned(tx, &run, &plan, hold).await
-            })
-        })
-        .await?;
-    Ok(!hold)
+    let planned = store.act(move |tx| Box::pin(async move { imports::planned(tx, &run, &plan, refused, hold).await }));
+    Ok(planned.await? && !hold)
 }
 
 /// Who is in use and absent from a whole file is staged for deletion, unless hidden rows make absence meaningless.

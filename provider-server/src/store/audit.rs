@@ -140,13 +140,13 @@ pub async fn verify(conn: &mut Conn, shared: &Shared) -> Result<Verdict, StoreEr
 }
 
 /// The same beside a running server, for the chains that the caller may see: over one snapshot, so that what is appended
-/// meanwhile is no break. Must run to its end: see [`Conn::end_snapshot`].
-pub async fn verify_now(store: &Store, sees: impl Fn(&str) -> bool) -> Result<Verdict, StoreError> {
-    let mut conn = store.reader().await?;
-    conn.begin_snapshot().await?;
-    let verdict = verify_chains(&mut conn, store.shared(), sees).await;
-    conn.end_snapshot().await?;
-    verdict
+/// meanwhile is no break.
+pub async fn verify_now(
+    store: &Store,
+    sees: impl Fn(&str) -> bool + Send + Sync + 'static,
+) -> Result<Verdict, StoreError> {
+    let shared = store.shared().clone();
+    store.snapshot(move |conn| Box::pin(async move { verify_chains(conn, &shared, sees).await })).await
 }
 
 async fn verify_chains(conn: &mut Conn, shared: &Shared, sees: impl Fn(&str) -> bool) -> Result<Verdict, StoreError> {

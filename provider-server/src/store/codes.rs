@@ -79,7 +79,7 @@ pub async fn issue(
     ttl_ms: i64,
 ) -> Result<NewCode, StoreError> {
     tx.lock_schools([school]).await?;
-    let sql = "SELECT own_receiver FROM schools WHERE school_id = $1";
+    let sql = "SELECT own_receiver FROM schools WHERE school_id = $1 AND state <> 'deleted'";
     let row = tx.conn.query_optional(sql, vec![school.into()]).await?;
     if row.ok_or_else(|| Refusal::not_found("the school"))?.take(0)? {
         let words =
@@ -191,12 +191,16 @@ pub async fn latest(conn: &mut Conn, schools: &[SchoolId], now_ms: i64) -> Resul
 pub async fn end_expired(tx: &mut Tx<'_>, limit: i64) -> Result<u64, StoreError> {
     let sql = format!("{COLUMNS} WHERE {DUE} LIMIT $3");
     let rows = tx.conn.query(&sql, vec![tx.now_ms.into(), handoff_limit(tx.now_ms).into(), limit.into()]).await?;
+    let due = rows.into_iter().map(|row| read(row, tx.now_ms)).collect::<Result<Vec<_>, _>>()?;
+    tx.lock_schools(due.iter().map(|code| code.school)).await?;
     let mut ended = 0;
-    for row in rows {
-        // Guarded by its state: whoever confirmed it meanwhile was first.
-        let code = read(row, tx.now_ms)?;
-        end(tx, &code, CodeState::Expired).await?;
-        ended += 1;
+    for code in due {
+        // Whoever redeemed or confirmed it before the lock was first.
+        let code = find(tx.conn, &code.id, tx.now_ms).await?;
+        if let Some(code) = code.filter(|code| code.state == CodeState::Expired) {
+            end(tx, &code, CodeState::Expired).await?;
+            ended += 1;
+        }
     }
     Ok(ended)
 }

@@ -34,18 +34,21 @@ const SECRETS: &str = "SELECT school_id, secret_id, sealed, fingerprint, expires
 
 /// One school's connection; `None` where the school does not exist.
 pub async fn load(conn: &mut Conn, shared: &Shared, school: SchoolId) -> Result<Option<StoredConnection>, StoreError> {
+    // The version before the secrets: a version with secrets of an earlier one would stay, since no version is taken twice.
+    let row = conn.query_optional(&format!("{SCHOOLS} WHERE school_id = $1"), vec![school.into()]).await?;
+    let Some(row) = row else { return Ok(None) };
     let sql = format!("{SECRETS} AND school_id = $1 ORDER BY created_ms DESC");
     let secrets = conn.query(&sql, vec![school.into()]).await?;
     let secrets = open_secrets(secrets, conn, shared).await?;
-    let row = conn.query_optional(&format!("{SCHOOLS} WHERE school_id = $1"), vec![school.into()]).await?;
-    row.map(|row| read(row, &secrets)).transpose()
+    read(row, &secrets).map(Some)
 }
 
 /// Every school's connection.
 pub async fn load_all(conn: &mut Conn, shared: &Shared) -> Result<Vec<StoredConnection>, StoreError> {
+    // In the same order as for one.
+    let rows = conn.query(SCHOOLS, vec![]).await?;
     let secrets = conn.query(&format!("{SECRETS} ORDER BY created_ms DESC"), vec![]).await?;
     let secrets = open_secrets(secrets, conn, shared).await?;
-    let rows = conn.query(SCHOOLS, vec![]).await?;
     rows.into_iter().map(|row| read(row, &secrets)).collect()
 }
 

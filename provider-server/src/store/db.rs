@@ -296,8 +296,7 @@ impl Conn {
         self.control("BEGIN", "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await
     }
 
-    /// Ends it. It must be reached, or the connection goes back to the pool with an open transaction: the caller runs in
-    /// a task of its own, which nobody cancels.
+    /// Ends it. It must be reached, or the connection goes back to the pool with an open transaction.
     pub(super) async fn end_snapshot(&mut self) -> Result<(), StoreError> {
         self.control("COMMIT", "COMMIT").await
     }

@@ -18,6 +18,7 @@ use super::{
 use crate::{
     error::Refusal,
     model::{access::Scope, import_run::RunState},
+    oneroster::Problem,
 };
 use plan::Plan;
 
@@ -166,6 +167,16 @@ pub async fn adopt(tx: &mut Tx<'_>, run: RunId) -> Result<bool, StoreError> {
     Ok(true)
 }
 
+/// Locks a run that this server reads or plans; answers whether it still may. One that was silent for longer than its lease
+/// may find that it was cancelled, or that another server goes on with it.
+async fn lock_checked(tx: &mut Tx<'_>, run: RunId) -> Result<bool, StoreError> {
+    tx.lock_run(run).await?;
+    let sql = "SELECT node_id FROM import_runs WHERE run_id = $1 AND state = 'checking'";
+    let Some(mut row) = tx.conn.query_optional(sql, vec![run.into()]).await? else { return Ok(false) };
+    let node: Option<Vec<u8>> = row.take(0)?;
+    Ok(!tx.conn.is_shared() || node.is_some_and(|node| node == tx.shared.node))
+}
+
 /// The file is read, and its facts are known: from here on a restart can go on.
 pub async fn read_done(
     tx: &mut Tx<'_>,
@@ -180,19 +191,29 @@ pub async fn read_done(
     Ok(())
 }
 
-/// The plan is made: the run goes on, or waits for staff.
-pub async fn planned(tx: &mut Tx<'_>, run: &Run, plan: &Plan, hold: bool) -> Result<(), StoreError> {
+/// The plan is made: the run goes on, or waits for staff. Answers whether it was this server's to say.
+pub async fn planned(
+    tx: &mut Tx<'_>,
+    run: &Run,
+    plan: &Plan,
+    refused: Vec<Problem>,
+    hold: bool,
+) -> Result<bool, StoreError> {
+    if !lock_checked(tx, run.id).await? {
+        return Ok(false);
+    }
+    problems::replace_refused(tx, run.id, refused).await?;
     let state = if hold { RunState::Held } else { RunState::Applying };
     let phase = if hold { "done" } else { "applying" };
-    let sql = "UPDATE import_runs SET state = $2, phase = $3, counts = $4, finished_ms = $5
-               WHERE run_id = $1 AND state = 'checking'";
+    let sql = "UPDATE import_runs SET state = $2, phase = $3, counts = $4, finished_ms = $5 WHERE run_id = $1";
     let finished: Value = hold.then_some(tx.now_ms).into();
     let values = vec![run.id.into(), state.as_str().into(), phase.into(), plan.write().into(), finished];
-    if tx.conn.execute(sql, values).await? > 0 && hold {
+    tx.conn.execute(sql, values).await?;
+    if hold {
         let codes: Vec<&str> = plan.holds.iter().map(|hold| hold.code.as_str()).collect();
         keep(tx, run.district, "system", "import.held", run.id, codes.join(", ")).await?;
     }
-    Ok(())
+    Ok(true)
 }
 
 /// Nothing was applied, and this is why.

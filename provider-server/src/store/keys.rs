@@ -83,6 +83,8 @@ impl KeyCache {
         if known.is_some() {
             return keys.get(tx.conn, scope).await;
         }
+        // A rotation of the key-encryption keys either waits for this transaction, or this wraps with the new ones.
+        tx.share_installation().await?;
         // Another server may make the same key at the same time: then theirs is the one.
         let key = SealingKey::generate(tx.now_ms, &tx.shared.entropy);
         let wrapped = keys.keyring().wrap(scope, &key, &tx.shared.entropy);
@@ -162,6 +164,8 @@ pub async fn rewrap_all(tx: &mut Tx<'_>, ring: Keyring) -> Result<u64, StoreErro
             format!("{others} other servers use this database: stop all but one, rotate, and give all the new keys");
         return Err(crate::error::Refusal::precondition(words).into());
     }
+    // Whoever is just making a key has wrapped it with what ends here: theirs must be seen.
+    tx.lock_installation().await?;
     let mut count = 0;
     for mut row in tx.conn.query("SELECT scope, wrapped FROM data_keys ORDER BY scope", vec![]).await? {
         let (scope, wrapped): (String, Vec<u8>) = (row.take(0)?, row.take(1)?);

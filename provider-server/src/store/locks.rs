@@ -52,6 +52,11 @@ impl Tx<'_> {
         self.lock("SELECT 1 FROM data_keys WHERE scope = $1 FOR UPDATE", super::audit::SCOPE).await
     }
 
+    /// Keeps others from [`Self::lock_installation`], and no one else.
+    pub async fn share_installation(&mut self) -> Result<(), StoreError> {
+        self.lock("SELECT 1 FROM data_keys WHERE scope = $1 FOR SHARE", super::audit::SCOPE).await
+    }
+
     /// Locks the head of an audit chain.
     pub async fn lock_chain(&mut self, chain: &str) -> Result<(), StoreError> {
         self.lock("SELECT 1 FROM audit_heads WHERE chain = $1 FOR UPDATE", chain.to_owned()).await

@@ -198,6 +198,24 @@ impl Store {
         self.database.reader().await
     }
 
+    /// Reads what must all be of one moment. It runs to its end even where its caller goes away, because it must not
+    /// leave a transaction open.
+    pub async fn snapshot<T, F>(&self, read: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: for<'c> FnOnce(&'c mut Conn) -> Act<'c, T> + Send + 'static,
+    {
+        let store = self.clone();
+        let reading = tokio::spawn(async move {
+            let mut conn = store.reader().await?;
+            conn.begin_snapshot().await?;
+            let answer = read(&mut conn).await;
+            conn.end_snapshot().await?;
+            answer
+        });
+        reading.await.unwrap_or(Err(StoreError::Stopping))
+    }
+
     /// Time, randomness and keys.
     pub fn shared(&self) -> &Arc<Shared> {
         &self.shared

@@ -6,7 +6,7 @@ use rollcall_proto::{
 };
 
 use super::{
-    Conn, Shared, StoreError, Tx,
+    Conn, Shared, Store, StoreError, Tx,
     audit::{self, AuditAct},
     changes::read_status,
     student_doc,
@@ -51,8 +51,13 @@ pub async fn page(conn: &mut Conn, school: SchoolId, after: &str) -> Result<Vec<
     Ok(lines)
 }
 
-/// The digest of a school's roster, from its rows, with the head sequence.
-pub async fn digest(conn: &mut Conn, shared: &Shared, school: SchoolId) -> Result<(RosterDigest, u64), StoreError> {
+/// The digest of a school's roster, from its rows, with the head sequence of the same moment.
+pub async fn digest(store: &Store, school: SchoolId) -> Result<(RosterDigest, u64), StoreError> {
+    let shared = store.shared().clone();
+    store.snapshot(move |conn| Box::pin(async move { digest_of(conn, &shared, school).await })).await
+}
+
+async fn digest_of(conn: &mut Conn, shared: &Shared, school: SchoolId) -> Result<(RosterDigest, u64), StoreError> {
     let sql = "SELECT head_sequence FROM schools WHERE school_id = $1";
     let row = conn.query_optional(sql, vec![school.into()]).await?;
     let head = row.ok_or_else(|| Refusal::not_found("the school"))?.take(0)?;

@@ -40,7 +40,7 @@ pub async fn connect(
     settings: Settings,
 ) -> Result<(), StoreError> {
     let sql = "UPDATE schools SET url = $2, own_receiver = $3, connection_version = connection_version + 1
-               WHERE school_id = $1 RETURNING state";
+               WHERE school_id = $1 AND state <> 'deleted' RETURNING state";
     let row =
         tx.conn.query_optional(sql, vec![school.into(), settings.url.into(), settings.own_receiver.into()]).await?;
     let state: String = found(row)?.take(0)?;

@@ -221,11 +221,17 @@ pub async fn revoke_sessions(tx: &mut Tx<'_>, actor: &str, name: &str) -> Result
     Ok((id, ended))
 }
 
-/// Opens a session after a right password, and takes the counted attempt back.
-pub async fn open_session(tx: &mut Tx<'_>, id: StaffId, attempt: &[Subject]) -> Result<Grant, StoreError> {
-    // The account may have been disabled while the password was checked.
-    let sql = "UPDATE staff SET last_login_ms = $2 WHERE staff_id = $1 AND disabled = 0 RETURNING username";
-    let row = tx.conn.query_optional(sql, vec![id.into(), tx.now_ms.into()]).await?;
+/// Opens a session after a password that fits this hash, and takes the counted attempt back.
+pub async fn open_session(
+    tx: &mut Tx<'_>,
+    id: StaffId,
+    password_hash: String,
+    attempt: &[Subject],
+) -> Result<Grant, StoreError> {
+    // The account may have been disabled, or its password reset, while the password was checked.
+    let sql = "UPDATE staff SET last_login_ms = $2 WHERE staff_id = $1 AND disabled = 0 AND password_hash = $3
+               RETURNING username";
+    let row = tx.conn.query_optional(sql, vec![id.into(), tx.now_ms.into(), password_hash.into()]).await?;
     let mut row = row.ok_or_else(wrong_password)?;
     let actor = format!("staff:{}", row.take::<String>(0)?);
     limits::succeed(tx, attempt).await?;
@@ -286,7 +292,7 @@ pub async fn claim_owner(tx: &mut Tx<'_>, code: &str, new: NewStaff, attempt: &[
         return Err(Refusal::new(RefusalKind::Denied, "the owner code is wrong or was used").into());
     }
     meta::remove(tx, OWNER_CODE).await?;
-    let actor = format!("staff:{}", new.username);
+    let (actor, password_hash) = (format!("staff:{}", new.username), new.password_hash.clone());
     let staff = create(tx, &actor, new).await?;
-    open_session(tx, staff.id, attempt).await
+    open_session(tx, staff.id, password_hash, attempt).await
 }

@@ -121,9 +121,11 @@ pub async fn versions(
     let current = get(conn, district, sourced_id).await?;
     let sql = "SELECT s.sourced_id, v.status, v.version, v.modified_ms, v.doc, v.actor FROM student_versions v
                JOIN students s ON s.student_id = v.student_id
-               WHERE s.district_id = $1 AND s.sourced_id = $2 AND v.status <> 'erased'
+               WHERE s.district_id = $1 AND s.sourced_id = $2 AND v.status <> 'erased' AND v.version < $4
                ORDER BY v.version DESC LIMIT $3";
-    let values = vec![district.into(), sourced_id.to_owned().into(), MAX_VERSIONS.into()];
+    // The current one may have become an older one since.
+    let before = current.student.version;
+    let values = vec![district.into(), sourced_id.to_owned().into(), MAX_VERSIONS.into(), before.into()];
     let older = conn.query(sql, values).await?.into_iter().map(|mut row| read(&mut row));
     std::iter::once(Ok(current)).chain(older).collect()
 }

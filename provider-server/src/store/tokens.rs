@@ -73,6 +73,18 @@ pub async fn find_holder(conn: &mut Conn, token: &str, now_ms: i64) -> Result<Op
     Ok(Some(Holder { caller, role: Role::School, staff: None, expires_ms: i64::MAX, last_used_ms: now_ms }))
 }
 
+/// Whether a token that was accepted still is: for a call that goes on, during which a session is not idle.
+pub async fn is_held(conn: &mut Conn, hash: TokenHash, by_staff: bool, now_ms: i64) -> Result<bool, StoreError> {
+    let (sql, values) = if by_staff {
+        let sql = "SELECT 1 FROM sessions s JOIN staff a ON a.staff_id = s.staff_id
+                   WHERE s.token_hash = $1 AND a.disabled = 0 AND s.expires_ms > $2";
+        (sql, vec![hash.into(), now_ms.into()])
+    } else {
+        ("SELECT 1 FROM schools WHERE installation_token_hash = $1", vec![hash.into()])
+    };
+    Ok(conn.query_optional(sql, values).await?.is_some())
+}
+
 async fn staff_holder(conn: &mut Conn, mut row: Row) -> Result<Holder, StoreError> {
     let staff: StaffId = row.take(0)?;
     let (expires_ms, last_used_ms) = (row.take(1)?, row.take(2)?);

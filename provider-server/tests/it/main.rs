@@ -12,6 +12,7 @@ mod hostile;
 mod imports;
 mod log;
 mod mail;
+mod moments;
 mod nodes;
 mod oneroster;
 mod platform;

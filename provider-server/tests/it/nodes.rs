@@ -5,6 +5,8 @@ mod commits;
 mod copying;
 mod deliveries;
 mod demands;
+mod imports;
+mod keys;
 #[cfg(unix)]
 mod processes;
 

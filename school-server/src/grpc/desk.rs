@@ -27,7 +27,7 @@ use crate::{
     roster_file::{Form, School},
     secrets::{Enrollment, Identity, KeptSecret, LiveKeys, SecretStore, StoreError},
     signature_check::{self, Pasted},
-    store::read::ReadStore,
+    store::read::{HeldStudent, ReadStore},
 };
 
 const MAX_PAGE: u32 = 1_000;
@@ -170,20 +170,12 @@ impl Desk {
         let keys = self.keys.get().ok_or_else(no_key)?;
         let key = keys.enrollment.digest().ok_or_else(no_key)?;
         let mut digest = Digest::default();
-        let mut after = String::new();
-        loop {
-            let students = self.store.export(&after).await.map_err(unreadable)?;
-            let Some(last) = students.last() else { break };
-            after = last.sourced_id.clone();
-            for student in &students {
-                digest.add(&key, &student.sourced_id, student.json.as_bytes());
-            }
-        }
-        let figures = self.store.figures().await.map_err(unreadable)?;
+        let take = |student: &HeldStudent| digest.add(&key, &student.sourced_id, student.json.as_bytes());
+        let received = self.store.roster_now(take).await.map_err(unreadable)?;
         Ok(RosterDigest {
             digest: digest.total().to_hex(),
             students: digest.students(),
-            highest_sequence: figures.highest,
+            highest_sequence: received.highest(),
             buckets: digest.non_empty().map(|(bucket, sum)| (u32::from(bucket), sum.to_hex())).collect(),
         })
     }

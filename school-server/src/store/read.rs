@@ -1,7 +1,7 @@
 //! The reading side: pages for the desk and the command line.
 
 use rollcall_proto::webhook::event::StudentObject;
-use sqlx::{AssertSqlSafe, Row, SqlitePool, sqlite::SqliteRow};
+use sqlx::{AssertSqlSafe, Row, SqliteConnection, SqlitePool, sqlite::SqliteRow};
 
 use crate::{
     inbox::{Recorded, window::Window},
@@ -80,27 +80,28 @@ impl ReadStore {
 
     /// Which sequences were received.
     pub async fn window(&self) -> Result<Window, sqlx::Error> {
-        let row = sqlx::query("SELECT contiguous, ranges FROM receiver").fetch_one(&self.pool).await?;
-        let window = Window::from_stored(row.try_get::<i64, _>(0)? as u64, &row.try_get::<String, _>(1)?);
-        window.ok_or_else(|| sqlx::Error::Decode("the sequence window is damaged".into()))
+        let mut conn = self.pool.acquire().await?;
+        window(&mut conn).await
     }
 
     /// Students here now after `after`, by sourcedId; `search` is lower-case text, empty for all.
     pub async fn students(&self, after: &str, search: &str, limit: i64) -> Result<Vec<HeldStudent>, sqlx::Error> {
-        let rows = sqlx::query(
-            "SELECT sourced_id, json, received_at_ms FROM student \
-             WHERE gone = 0 AND sourced_id > $1 AND ($2 = '' OR instr(search, $2) > 0) ORDER BY sourced_id LIMIT $3",
-        )
-        .bind(after)
-        .bind(search)
-        .bind(limit)
-        .fetch_all(&self.pool)
-        .await?;
-        rows.iter()
-            .map(|row| {
-                Ok(HeldStudent { sourced_id: row.try_get(0)?, json: row.try_get(1)?, received_at_ms: row.try_get(2)? })
-            })
-            .collect()
+        let mut conn = self.pool.acquire().await?;
+        students(&mut conn, after, search, limit).await
+    }
+
+    /// Hands over all students that are here at one moment, by sourcedId; answers what was received by then.
+    pub async fn roster_now(&self, mut take: impl FnMut(&HeldStudent)) -> Result<Window, sqlx::Error> {
+        // All that one transaction reads is of the moment of its first read; dropped, it ends.
+        let mut moment = self.pool.begin().await?;
+        let received = window(&mut moment).await?;
+        let mut after = String::new();
+        loop {
+            let page = students(&mut moment, &after, "", EXPORT_ROWS).await?;
+            let Some(last) = page.last() else { return Ok(received) };
+            after.clone_from(&last.sourced_id);
+            page.iter().for_each(&mut take);
+        }
     }
 
     /// The next students of an export; empty at the end.
@@ -136,6 +137,34 @@ impl ReadStore {
     pub async fn close(&self) {
         self.pool.close().await;
     }
+}
+
+async fn window(conn: &mut SqliteConnection) -> Result<Window, sqlx::Error> {
+    let row = sqlx::query("SELECT contiguous, ranges FROM receiver").fetch_one(conn).await?;
+    let window = Window::from_stored(row.try_get::<i64, _>(0)? as u64, &row.try_get::<String, _>(1)?);
+    window.ok_or_else(|| sqlx::Error::Decode("the sequence window is damaged".into()))
+}
+
+async fn students(
+    conn: &mut SqliteConnection,
+    after: &str,
+    search: &str,
+    limit: i64,
+) -> Result<Vec<HeldStudent>, sqlx::Error> {
+    let rows = sqlx::query(
+        "SELECT sourced_id, json, received_at_ms FROM student \
+         WHERE gone = 0 AND sourced_id > $1 AND ($2 = '' OR instr(search, $2) > 0) ORDER BY sourced_id LIMIT $3",
+    )
+    .bind(after)
+    .bind(search)
+    .bind(limit)
+    .fetch_all(conn)
+    .await?;
+    rows.iter()
+        .map(|row| {
+            Ok(HeldStudent { sourced_id: row.try_get(0)?, json: row.try_get(1)?, received_at_ms: row.try_get(2)? })
+        })
+        .collect()
 }
 
 pub(super) const EVENT: &str = "SELECT number, at_ms, verdict, event_type, sequence, message_id, result, code, latency_us, \

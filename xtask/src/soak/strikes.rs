@@ -43,7 +43,7 @@ const PAUSE_MS: std::ops::Range<u64> = 30..300;
 /// How long a receiver stays away when its messages are to park: longer than all of its retries.
 const OUTAGE: Duration = Duration::from_millis(2_200);
 /// How long a named point is waited for before the process is killed anyway.
-const POINT_PATIENCE: Duration = Duration::from_millis(1_500);
+const POINT_PATIENCE: Duration = Duration::from_secs(10);
 /// The same for the end of all retries.
 const PARK_PATIENCE: Duration = Duration::from_secs(8);
 /// Both secrets sign for so long. Chance asks for several rotations one after another, and four secrets are the most.

@@ -47,7 +47,8 @@ pub async fn list(
             "" => None,
             text => Some(resolve_school(&mut conn, scope, text, district).await?.0),
         };
-        groups::undelivered(&mut conn, Asked { scope, district, school, after, limit }).await
+        drop(conn);
+        groups::undelivered(store, Asked { scope: scope.clone(), district, school, after, limit }).await
     };
     let (groups, next) = listed.await.map_err(|error: StoreError| to_status(error))?;
     Ok(Response::new(pb::ListUndeliveredResponse {

@@ -83,8 +83,9 @@ async fn apply_students(tx: &mut Tx<'_>, run: &Run, rows: Vec<StagedRow>, birth_
     for ((sourced_id, line), outcome) in places.into_iter().zip(outcomes) {
         match outcome {
             Ok(outcome) if outcome.change.is_some() => {
-                let before = known.get(&sourced_id).map_or(0, |student| student.version);
-                changed.push((sourced_id, before, outcome.student.version));
+                // Not what was known above: another call may have made the student since.
+                let after = outcome.student.version;
+                changed.push((sourced_id, after - 1, after));
             }
             Ok(_) => {}
             Err(refusal) => refused.push(refused_row(sourced_id, line, &refusal)),

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use rollcall_proto::id::{DistrictId, RunId};
 
-use super::Run;
+use super::{Run, lock_checked};
 use crate::{
     model::{
         source_row::SourceStudent,
@@ -72,12 +72,18 @@ fn row_key(run: RunId, number: u64) -> [u8; 24] {
     key
 }
 
-/// Adds rows while the run is being read; answers whether it still is.
+/// Adds rows while the run is being read; answers whether it still is, by this server.
 pub async fn add(tx: &mut Tx<'_>, run: &Run, rows: Vec<StagedRow>, rows_read: u64) -> Result<bool, StoreError> {
-    let sql = "UPDATE import_runs SET rows_read = $2 WHERE run_id = $1 AND state = 'checking'";
-    if tx.conn.execute(sql, vec![run.id.into(), rows_read.into()]).await? == 0 {
+    if !lock_checked(tx, run.id).await? {
         return Ok(false);
     }
+    add_locked(tx, run, rows, rows_read).await?;
+    Ok(true)
+}
+
+async fn add_locked(tx: &mut Tx<'_>, run: &Run, rows: Vec<StagedRow>, rows_read: u64) -> Result<(), StoreError> {
+    let sql = "UPDATE import_runs SET rows_read = $2 WHERE run_id = $1";
+    tx.conn.execute(sql, vec![run.id.into(), rows_read.into()]).await?;
     let key = KeyCache::get_or_create(tx, &district_scope(run.district)).await?;
     let mut values: Vec<Value> = Vec::with_capacity(rows.len() * 6);
     for row in rows {
@@ -96,8 +102,7 @@ pub async fn add(tx: &mut Tx<'_>, run: &Run, rows: Vec<StagedRow>, rows_read: u6
         values.extend([row.line.into(), sealed.into()]);
     }
     let head = "INSERT INTO import_rows (run_id, row_number, kind, sourced_id, line, sealed)";
-    tx.conn.insert_many(head, "", 6, values).await?;
-    Ok(true)
+    tx.conn.insert_many(head, "", 6, values).await.map(drop)
 }
 
 fn write(student: &SourceStudent) -> Vec<u8> {
@@ -215,13 +220,17 @@ pub async fn absent(conn: &mut Conn, run: &Run, after: &str) -> Result<Vec<Strin
     conn.query(sql, values).await?.into_iter().map(|mut row| row.take(0)).collect()
 }
 
-/// Stages who is absent behind the rows of the file; answers whether the run is still being planned.
+/// Stages who is absent behind the rows of the file; answers whether the run is still being planned, by this server.
 pub async fn add_absent(tx: &mut Tx<'_>, run: &Run, ids: Vec<String>) -> Result<bool, StoreError> {
+    if !lock_checked(tx, run.id).await? {
+        return Ok(false);
+    }
     let first = last_number(tx.conn, run.id).await? + 1;
     let row =
         |(index, sourced_id)| StagedRow { number: first + index as u64, sourced_id, line: 0, what: Staged::Absent };
     let rows = ids.into_iter().enumerate().map(row).collect();
-    add(tx, run, rows, run.rows_read).await
+    add_locked(tx, run, rows, run.rows_read).await?;
+    Ok(true)
 }
 
 async fn last_number(conn: &mut Conn, run: RunId) -> Result<u64, StoreError> {
@@ -233,6 +242,9 @@ async fn last_number(conn: &mut Conn, run: RunId) -> Result<u64, StoreError> {
 /// Forgets some of those who were absent when the run was planned before: they are the last rows. Answers whether there
 /// may be more.
 pub async fn forget_absent(tx: &mut Tx<'_>, run: RunId) -> Result<bool, StoreError> {
+    if !lock_checked(tx, run).await? {
+        return Ok(false);
+    }
     let from = last_number(tx.conn, run).await?.saturating_sub(CLEAR as u64);
     let sql = "DELETE FROM import_rows WHERE run_id = $1 AND row_number > $2 AND kind = 'delete'";
     Ok(tx.conn.execute(sql, vec![run.into(), from.into()]).await? > 0)

@@ -11,6 +11,7 @@ use crate::{
         delivery::{reason, state},
         outcome::Cause,
     },
+    store::Store,
 };
 
 /// Messages of one school that are looked at, the oldest.
@@ -102,9 +103,9 @@ pub struct Undelivered {
 }
 
 /// What is asked for.
-pub struct Asked<'a> {
+pub struct Asked {
     /// The caller's.
-    pub scope: &'a Scope,
+    pub scope: Scope,
     /// One district only.
     pub district: Option<DistrictId>,
     /// One school only.
@@ -115,11 +116,13 @@ pub struct Asked<'a> {
     pub limit: i64,
 }
 
-/// The groups of some schools, by school name, and the school that the next page begins after.
-pub async fn undelivered(
-    conn: &mut Conn,
-    asked: Asked<'_>,
-) -> Result<(Vec<Undelivered>, Option<SchoolId>), StoreError> {
+/// The groups of some schools, by school name, and the school that the next page begins after. All are of one moment: a
+/// message that moves from one group to another is in one of them.
+pub async fn undelivered(store: &Store, asked: Asked) -> Result<(Vec<Undelivered>, Option<SchoolId>), StoreError> {
+    store.snapshot(move |conn| Box::pin(undelivered_in(conn, asked))).await
+}
+
+async fn undelivered_in(conn: &mut Conn, asked: Asked) -> Result<(Vec<Undelivered>, Option<SchoolId>), StoreError> {
     let limit = asked.limit;
     let schools = schools(conn, asked).await?;
     let next = schools.last().map(|(id, _)| *id).filter(|_| schools.len() as i64 == limit);
@@ -130,12 +133,12 @@ pub async fn undelivered(
     Ok((groups, next))
 }
 
-async fn schools(conn: &mut Conn, asked: Asked<'_>) -> Result<Vec<(SchoolId, String)>, StoreError> {
+async fn schools(conn: &mut Conn, asked: Asked) -> Result<Vec<(SchoolId, String)>, StoreError> {
     let districts = match (asked.district, asked.scope) {
         (Some(only), _) => Some(vec![only]),
         (None, Scope::Installation) => None,
-        (None, Scope::Districts(districts)) => Some(districts.clone()),
-        (None, Scope::School(district, _)) => Some(vec![*district]),
+        (None, Scope::Districts(districts)) => Some(districts),
+        (None, Scope::School(district, _)) => Some(vec![district]),
     };
     if districts.as_ref().is_some_and(Vec::is_empty) {
         return Ok(Vec::new());

@@ -22,6 +22,8 @@ use crate::{
 /// Attempts that a message is shown with, and how many of their answers: the newest.
 const MAX_ATTEMPTS: i64 = 200;
 const MAX_ANSWERS: usize = 30;
+/// Later than any sequence.
+const UNBOUNDED: u64 = i64::MAX as u64;
 const OPEN: [&str; 3] = [state::PENDING, state::PARKED, state::HELD];
 const MESSAGE: &str = "SELECT e.event_id, e.school_id, s.district_id, e.event_type, e.sequence, e.student_id,
         e.sourced_id, e.state, e.reason, e.created_ms, e.due_ms, e.body_bytes, e.change_id, e.tries, s.retry_at_ms
@@ -225,8 +227,8 @@ pub async fn list(
     limit: usize,
 ) -> Result<(Vec<Message>, Option<u64>), StoreError> {
     let states = if states.is_empty() { &OPEN[..] } else { states };
-    let head = heads(conn, school).await?.sequence;
-    let to = before.map_or(head + 1, |before| before.min(head + 1));
+    // The newest page has no end: what is open can move on to a later message between two statements, as a sync does it.
+    let to = before.unwrap_or(UNBOUNDED).min(UNBOUNDED);
     // Word for word the condition of the index of what is open.
     let only_open = states.iter().all(|state| OPEN.contains(state));
     let condition = if only_open { " AND e.state IN ('pending', 'parked', 'held')" } else { "" };
@@ -243,7 +245,8 @@ pub async fn list(
         let row = statement.bind(BUDGET - 1).query(conn).await?.into_iter().next();
         row.map_or(Ok(1), |mut row| row.take(0))?
     } else {
-        to.saturating_sub(BUDGET).max(1)
+        let newest = heads(conn, school).await?.sequence;
+        to.min(newest + 1).saturating_sub(BUDGET).max(1)
     };
     let statement = bounded(MESSAGE).sql(" AND e.sequence >= ").bind(from).sql(" AND e.state IN ");
     let statement = statement.list(states.iter().copied()).sql(" ORDER BY e.sequence DESC LIMIT ");

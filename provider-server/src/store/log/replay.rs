@@ -75,7 +75,10 @@ pub async fn replay(
     if asks && selection.group.is_some() {
         return Err(Refusal::field("group", "stands instead of a filter and a time: give one of them").into());
     }
-    let (sequences, refused) = select(store, school, &selection).await?;
+    let (selected, now_ms) = (selection.clone(), store.now_ms());
+    // Of one moment: what is attempted again meanwhile is otherwise neither among the old attempts nor among the new ones.
+    let counted = store.snapshot(move |conn| Box::pin(async move { select(conn, school, &selected, now_ms).await }));
+    let (sequences, refused) = counted.await?;
     let messages = sequences.len() as u64;
     if dry_run || sequences.is_empty() {
         return Ok(Replayed { messages, refused, ..Replayed::default() });
@@ -120,8 +123,12 @@ fn describe(selection: &Selection) -> String {
 }
 
 /// The sequences that are sent again, in order, and the number of those refused.
-async fn select(store: &Store, school: SchoolId, selection: &Selection) -> Result<(Vec<u64>, u64), StoreError> {
-    let mut conn = store.reader().await?;
+async fn select(
+    conn: &mut Conn,
+    school: SchoolId,
+    selection: &Selection,
+    now_ms: i64,
+) -> Result<(Vec<u64>, u64), StoreError> {
     let (mut sequences, mut refused) = (Vec::new(), 0);
     let mut take = |rows: Vec<crate::store::Row>| {
         for mut row in rows {
@@ -137,11 +144,11 @@ async fn select(store: &Store, school: SchoolId, selection: &Selection) -> Resul
         Ok(())
     };
     if let Some(group) = &selection.group {
-        by_group(&mut conn, school, group, &mut take).await?;
+        by_group(conn, school, group, &mut take).await?;
     } else if selection.filter.is_empty() {
-        by_sequence(&mut conn, school, selection, &mut take).await?;
+        by_sequence(conn, school, selection, &mut take).await?;
     } else {
-        by_attempts(&mut conn, school, selection, store.now_ms(), &mut take).await?;
+        by_attempts(conn, school, selection, now_ms, &mut take).await?;
     }
     sequences.sort_unstable();
     Ok((sequences, refused))

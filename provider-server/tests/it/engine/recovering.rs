@@ -6,6 +6,8 @@ use axum::{
 };
 use provider_server::{model::delivery::state, store::Committed};
 
+use tokio::sync::Semaphore;
+
 use super::support::{Received, Receiver, Rig, Settings};
 
 const STATES: &str = "SELECT state FROM events ORDER BY school_id, sequence";
@@ -78,13 +80,18 @@ async fn a_connection_that_fails_is_parked_whole_and_a_probe_resumes_all_of_it_i
 
 #[tokio::test]
 async fn a_message_that_is_refused_parks_alone_and_a_later_version_supersedes_it() {
-    let receiver = Receiver::start(|_, one| if one.sequence() == 1 { code(400) } else { code(204) }).await;
+    static HANGS: Semaphore = Semaphore::const_new(0);
+    let receiver = Receiver::hanging(&HANGS).await;
+    receiver.now_answers(|_, one| if one.sequence() == 1 { code(400) } else { code(204) });
     let mut rig = Rig::new(1).await;
     rig.connect(0, &receiver.url(), Settings { delays: "150", ..Settings::default() }).await;
     rig.start();
     rig.put(0, "S-1", "Ada").await;
     receiver.wait_for(1).await;
+    // The other one is delivered before the first is answered, so that the receiver is known to work.
     rig.put(0, "S-2", "Grace").await;
+    rig.until("SELECT state FROM events WHERE sequence = 2", &["delivered"]).await;
+    HANGS.add_permits(1);
     let states = "SELECT state || ' ' || reason FROM events ORDER BY sequence";
     rig.until(states, &["parked exhausted", "delivered "]).await;
     rig.put(0, "S-1", "Adele").await;

@@ -101,6 +101,9 @@ async fn a_clock_that_jumps_ahead_and_back_neither_storms_nor_stalls() {
     failing.wait_for(3).await;
     fine.wait_for(1).await;
 
+    // Their retries are counted from before the jump.
+    until("all are recorded", async || site.texts("SELECT COUNT(*) || '' FROM attempts").await == ["4"]).await;
+
     let leases = site.texts(LEASES).await;
 
     clock.set("+3d");

@@ -129,7 +129,7 @@ async fn nothing_is_dialled_but_what_the_policy_allows() {
     let away = format!("HTTP/1.1 307 Away\r\nlocation: http://127.0.0.3:{port}/\r\ncontent-length: 0\r\n\r\n");
     let away_at = TcpListener::bind((ALLOWED, 0)).await.expect("a free port");
     let away = Receiver::on(away_at, Door::Plain, vec![Read, Say(away.into_bytes())], open());
-    let names = name_server().await;
+    let names = name_server();
 
     let url_of = |text: &str| text.replace("{p}", &port.to_string());
     let mut addresses: Vec<(String, &str, &str)> =
@@ -204,7 +204,7 @@ async fn listen() -> (TcpListener, Vec<TcpListener>) {
     panic!("no port is free on all addresses");
 }
 
-async fn name_server() -> NameServer {
+fn name_server() -> NameServer {
     let turns = |all: &[&str]| Answer::Turns(all.iter().map(|text| text.parse().expect("an address")).collect());
     NameServer::start([
         ("allowed.test", Answer::of(&["127.0.0.2"])),
@@ -221,7 +221,6 @@ async fn name_server() -> NameServer {
         ("rebound.test", turns(&["127.0.0.2", "127.0.0.2", "127.0.0.3"])),
         ("rebinding.test", turns(&["127.0.0.2", "127.0.0.3"])),
     ])
-    .await
 }
 
 async fn start(rig: &Rig, folder: &Path, record: &Path, names: &NameServer) -> Program {

@@ -2,10 +2,11 @@
 
 use std::{
     collections::HashMap,
-    net::{IpAddr, Ipv4Addr, SocketAddr},
+    net::{self, IpAddr, Ipv4Addr, SocketAddr},
+    thread,
 };
 
-use tokio::{net::UdpSocket, task::JoinHandle};
+use tokio::{net::UdpSocket, runtime, sync::oneshot};
 
 const A: u16 = 1;
 const AAAA: u16 = 28;
@@ -44,22 +45,29 @@ impl Answer {
 /// A running name server; it ends with this value.
 pub struct NameServer {
     pub address: SocketAddr,
-    serving: JoinHandle<()>,
+    _serving: oneshot::Sender<()>,
 }
 
 impl NameServer {
     /// Answers for these names, and that there is no other. No answer may be kept.
-    pub async fn start(names: impl IntoIterator<Item = (&'static str, Answer)>) -> Self {
+    pub fn start(names: impl IntoIterator<Item = (&'static str, Answer)>) -> Self {
         let names: HashMap<String, Answer> = names.into_iter().map(|(name, answer)| (name.into(), answer)).collect();
-        let socket = UdpSocket::bind("127.0.0.1:0").await.expect("a free port");
+        let socket = net::UdpSocket::bind("127.0.0.1:0").expect("a free port");
         let address = socket.local_addr().expect("bound");
-        Self { address, serving: tokio::spawn(serve(socket, names)) }
-    }
-}
-
-impl Drop for NameServer {
-    fn drop(&mut self) {
-        self.serving.abort();
+        socket.set_nonblocking(true).expect("set");
+        let (serving, ended) = oneshot::channel();
+        // A thread of its own: who asks waits for two seconds, and other receivers keep the test's own threads busy.
+        thread::spawn(move || {
+            let runtime = runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+            runtime.block_on(async move {
+                let socket = UdpSocket::from_std(socket).expect("watched");
+                tokio::select! {
+                    () = serve(socket, names) => {}
+                    _ = ended => {}
+                }
+            });
+        });
+        Self { address, _serving: serving }
     }
 }
 

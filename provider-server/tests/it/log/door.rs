@@ -119,7 +119,7 @@ impl Door {
         let opened = self.store.act(move |tx| {
             Box::pin(async move {
                 let made = staff::create(tx, "system", new).await?;
-                staff::open_session(tx, made.id, &[]).await
+                staff::open_session(tx, made.id, "none".into(), &[]).await
             })
         });
         opened.await.expect("signed in").token

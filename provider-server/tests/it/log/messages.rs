@@ -1,11 +1,15 @@
-use provider_server::model::{
-    access::Role,
-    outcome::{Cause, Outcome},
+use provider_server::{
+    model::{
+        access::Role,
+        outcome::{Cause, Outcome},
+    },
+    store::sync,
 };
 use rollcall_proto::{
     id::{DistrictId, EventId},
     provider::v1 as pb,
 };
+use tokio_util::sync::CancellationToken;
 use tonic::Code;
 
 use super::door::{Log, failure, success};
@@ -119,6 +123,32 @@ async fn what_waits_or_rests_is_listed_by_state_in_pages() {
     let request = pb::ListMessagesRequest { school: "a".into(), states: vec!["lost".into()], ..Default::default() };
     let status = client.list_messages(request).await.expect_err("no state");
     assert!(status.message().contains("`lost` is no state; use pending"), "{}", status.message());
+}
+
+/// Each sync supersedes the student's message and writes a later one, in one transaction: at every moment one is open.
+#[tokio::test]
+async fn a_message_that_a_sync_replaces_meanwhile_is_in_every_list() {
+    let mut log = Log::new().await;
+    log.put(&[("S-1", "Ada", &["a"])]).await;
+    let mut client = log.operator().await;
+    let stop = CancellationToken::new();
+    let syncs = tokio::spawn(sync::run(log.test.store.clone(), stop.clone()));
+
+    let activations = async {
+        for _ in 0..200 {
+            log.test.activate(log.schools[0]).await;
+        }
+        stop.cancel();
+    };
+    let lists = async {
+        while !stop.is_cancelled() {
+            let request = pb::ListMessagesRequest { school: "a".into(), ..Default::default() };
+            let listed = client.list_messages(request).await.expect("a list").into_inner();
+            assert_eq!(listed.messages.len(), 1);
+        }
+    };
+    tokio::join!(activations, lists);
+    syncs.await.expect("ends");
 }
 
 #[tokio::test]

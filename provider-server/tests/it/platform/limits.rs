@@ -158,7 +158,7 @@ async fn the_201st_call_at_once_on_a_connection_is_refused_and_the_others_wait()
     server.stop().await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_address_takes_no_more_than_half_of_the_places() {
     let server = Server::start().await;
     // The whole of the network is this machine: another address of it stands for another machine.
