@@ -1,13 +1,16 @@
 //! The console's own commands: the session, and its other windows.
 
 use desktop_shell::{
-    Shell, ShellError,
+    Links, Shell, ShellError, Target,
     check::ServerCheck,
     host::{bring_up, no_window},
     session::{Credentials, Server, SessionInfo, Sessions},
 };
 use rollcall_proto::id::SchoolId;
 use tauri::{AppHandle, Manager, State, WebviewUrl, WebviewWindow, WebviewWindowBuilder};
+
+/// The window that shows a secret.
+const SECRET: &str = "secret-once";
 
 /// Servers that somebody signed in to, the last one first.
 #[tauri::command]
@@ -23,18 +26,25 @@ pub async fn check_server(sessions: State<'_, Sessions>, address: String) -> Res
 
 /// Signs in, or claims the first owner.
 #[tauri::command]
-pub async fn sign_in(sessions: State<'_, Sessions>, credentials: Credentials) -> Result<SessionInfo, ShellError> {
+pub async fn sign_in(
+    app: AppHandle,
+    shell: State<'_, Shell>,
+    sessions: State<'_, Sessions>,
+    credentials: Credentials,
+) -> Result<SessionInfo, ShellError> {
+    // Before the new session: the windows of one that ended by itself show what it saw, and would go on with this one.
+    close_others(&app, &shell);
     sessions.sign_in(credentials).await
 }
 
 /// Ends the session and closes the windows that show what it saw.
 #[tauri::command]
-pub async fn sign_out(app: AppHandle, sessions: State<'_, Sessions>) -> Result<(), ShellError> {
-    for (label, window) in app.webview_windows() {
-        if label != "main" {
-            let _ = window.close(); // It may be closing already.
-        }
-    }
+pub async fn sign_out(
+    app: AppHandle,
+    shell: State<'_, Shell>,
+    sessions: State<'_, Sessions>,
+) -> Result<(), ShellError> {
+    close_others(&app, &shell);
     sessions.sign_out().await;
     Ok(())
 }
@@ -73,13 +83,13 @@ pub async fn open_log_window(app: AppHandle, school: String, title: String) -> R
 #[tauri::command]
 pub async fn open_secret_window(app: AppHandle, school: String, rotate: bool) -> Result<(), ShellError> {
     let school = school_id(&school)?;
-    if app.get_webview_window("secret-once").is_some() {
-        bring_up(&app, "secret-once");
+    if app.get_webview_window(SECRET).is_some() {
+        bring_up(&app, SECRET);
         return Ok(());
     }
     let act = if rotate { "rotate" } else { "show" };
     let page = WebviewUrl::App(format!("index.html#/secret-once/{school}/{act}").into());
-    let window = WebviewWindowBuilder::new(&app, "secret-once", page).title("Signing secret, shown once");
+    let window = WebviewWindowBuilder::new(&app, SECRET, page).title("Signing secret, shown once");
     // Not in screenshots and shared screens, where the system can do that.
     let window = window.inner_size(640.0, 480.0).resizable(false).content_protected(true);
     window.build().map(drop).map_err(no_window)
@@ -90,6 +100,26 @@ pub async fn open_secret_window(app: AppHandle, school: String, rotate: bool) ->
 pub async fn close_window(window: WebviewWindow, shell: State<'_, Shell>) -> Result<(), ShellError> {
     shell.streams.close_window(window.label());
     window.close().map_err(no_window)
+}
+
+/// Closes every window but the main one; their streams end at once.
+fn close_others(app: &AppHandle, shell: &Shell) {
+    for (label, window) in app.webview_windows() {
+        if label != "main" {
+            shell.streams.close_window(&label);
+            let _ = window.close(); // It may be closing already.
+        }
+    }
+}
+
+/// Closes the window that shows a secret each time the server says that the session has ended, until the program ends.
+pub async fn close_secret_when_ended(app: AppHandle, links: Links) {
+    let mut ended = links.ended(Target::Provider);
+    while ended.changed().await.is_ok() {
+        if let Some(window) = app.get_webview_window(SECRET) {
+            let _ = window.close(); // It may be closing already.
+        }
+    }
 }
 
 /// Labels and addresses of windows are made of typed ids only.

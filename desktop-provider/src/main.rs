@@ -32,6 +32,8 @@ fn main() {
         .setup(move |app| {
             let folder = app.path().app_data_dir()?;
             app.manage(Sessions::new(shell.links.clone(), Keychain::new(session::KEYCHAIN_SERVICE), &folder));
+            let closing = commands::close_secret_when_ended(app.handle().clone(), shell.links.clone());
+            tauri::async_runtime::spawn(closing);
             let handle = app.handle().clone();
             app.deep_link().on_open_url(move |event| {
                 for url in event.urls() {

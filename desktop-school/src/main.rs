@@ -38,6 +38,7 @@ struct Arguments {
 fn main() {
     let arguments = Arguments::parse();
     host::begin();
+    school_server::data_dir::keep_to_this_user();
     let shell = Shell::new(rules::RULES);
     let receiver = Receiver::new(arguments.common, arguments.serve, shell.links.clone());
     let (hidden, link) = (arguments.hidden, arguments.link);

@@ -128,10 +128,10 @@ impl Receiver {
                 let broke = |_| ShellError::new(ErrorCode::Internal, "starting the receiver broke");
                 let running = starting.await.map_err(broke)?.map_err(shell_error)?;
                 let (ready, stop) = (running.ready.clone(), CancellationToken::new());
-                let (signal, state) = (stop.clone(), self.state.clone());
+                let (signal, receiver) = (stop.clone(), self.clone());
                 let task = tokio::spawn(async move {
-                    if let Err(error) = running.run_until(signal.cancelled_owned()).await {
-                        state.send_replace(ReceiverState::Failed { error: shell_error(error) });
+                    if let Err(error) = running.run_until(signal.clone().cancelled_owned()).await {
+                        receiver.failed(&signal, shell_error(error)).await;
                     }
                 });
                 (ready, Some((stop, task)))
@@ -145,6 +145,19 @@ impl Receiver {
         let token = data_dir.pairing_token().map_err(shell_error)?;
         self.links.set(Target::Receiver, Some(Link::receiver(&ready.grpc, &token)?));
         Ok(Held { ready, data_dir, secret_store, running })
+    }
+
+    /// The receiver inside ended with a failure. A start that is under way comes first, so that it does not tell of a
+    /// running one afterwards; whoever stops it tells by themselves what is next, and waits for this.
+    async fn failed(&self, stop: &CancellationToken, error: ShellError) {
+        let Some(_held) = stop.run_until_cancelled(self.held.lock()).await else {
+            tracing::warn!("the receiver failed when it was stopped: {error}");
+            return;
+        };
+        tracing::error!("the receiver does not run any more: {error}");
+        // Another program may listen at its port now, and the link shows the pairing token to whoever answers there.
+        self.links.set(Target::Receiver, None);
+        self.state.send_replace(ReceiverState::Failed { error });
     }
 
     /// Uses the school's own credential for calls to the provider, if there is one.
@@ -195,7 +208,9 @@ impl Receiver {
     pub async fn place(&self) -> Result<Place, ShellError> {
         let held = self.held.lock().await;
         let none = || ShellError::new(ErrorCode::NotConnected, "the receiver does not run");
-        let held = held.as_ref().ok_or_else(none)?;
+        // One that failed is still held for a reset, but nobody of ours answers at its port.
+        let failed = matches!(*self.state.borrow(), ReceiverState::Failed { .. });
+        let held = held.as_ref().filter(|_| !failed).ok_or_else(none)?;
         let client = commands::connect(&held.ready.grpc, &held.data_dir).await.map_err(shell_error)?;
         Ok(Place { client, secret_store: held.secret_store.clone(), data_dir: held.data_dir.clone() })
     }

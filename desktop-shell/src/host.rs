@@ -13,31 +13,12 @@ use tauri::{
 use tauri_plugin_dialog::DialogExt;
 use tokio::sync::{oneshot, watch};
 
+pub use crate::places::Places;
 use crate::{
-    ErrorCode, Shell, ShellError, Target,
+    ErrorCode, Shell, ShellError, Target, places,
     streams::StreamEvent,
     transfer::{Ticket, Upload},
 };
-
-/// Places that somebody asked for from outside (a deep link), for the windows to follow. The newest one counts.
-#[derive(Clone)]
-pub struct Places(watch::Sender<Option<String>>);
-
-impl Default for Places {
-    fn default() -> Self {
-        Self(watch::Sender::new(None))
-    }
-}
-
-impl Places {
-    /// A link came in. It only opens a place; what it says is cut to what a place may look like.
-    pub fn open(&self, link: &str) {
-        let fits = link.len() <= 2_000 && link.chars().all(|c| c.is_ascii_graphic());
-        if fits {
-            self.0.send_replace(Some(link.to_owned()));
-        }
-    }
-}
 
 /// Files that were dropped on the main window.
 #[derive(Clone)]
@@ -136,17 +117,9 @@ pub async fn watch_places(
     places: State<'_, Places>,
     changes: Channel<String>,
 ) -> Result<(), ShellError> {
-    let told = places.0.clone();
-    follow(&shell, &window, places.0.subscribe(), move |place| {
-        let Some(place) = place else { return true };
-        let sent = changes.send(place.clone()).is_ok();
-        // Followed once; a page that is loaded anew does not go there again.
-        told.send_if_modified(|held| {
-            held.take();
-            false
-        });
-        sent
-    });
+    let page = shell.streams.page(window.label());
+    let told = places.inner().clone().tell(page, move |place| changes.send(place.to_owned()).is_ok());
+    tauri::async_runtime::spawn(told);
     Ok(())
 }
 
@@ -231,21 +204,14 @@ pub async fn save_dialog(window: &WebviewWindow, suggested_name: &str) -> Option
 }
 
 /// Sends the value now and at each change, until the page ends.
-pub fn follow<T: Send + Sync + 'static>(
+pub fn follow<T: Clone + Send + Sync + 'static>(
     shell: &Shell,
     window: &Webview,
-    mut values: watch::Receiver<T>,
+    values: watch::Receiver<T>,
     send: impl Fn(&T) -> bool + Send + 'static,
 ) {
     let page = shell.streams.page(window.label());
-    values.mark_changed();
-    tauri::async_runtime::spawn(async move {
-        while let Some(Ok(())) = page.run_until_cancelled(values.changed()).await {
-            if !send(&values.borrow_and_update()) {
-                return;
-            }
-        }
-    });
+    tauri::async_runtime::spawn(places::follow(page, values, send));
 }
 
 /// A window that Tauri could not open.

@@ -15,6 +15,7 @@ pub mod error;
 #[cfg(feature = "tauri")]
 pub mod host;
 pub mod link;
+pub mod places;
 pub mod rules;
 pub mod secrets;
 pub mod session;

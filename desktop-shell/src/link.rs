@@ -184,6 +184,8 @@ struct Slot {
     state: watch::Sender<LinkState>,
     /// Grows when the link is replaced.
     generation: watch::Sender<u64>,
+    /// Grows when the server says that the token is of no use any more.
+    ended: watch::Sender<u64>,
 }
 
 impl Default for Slot {
@@ -192,6 +194,7 @@ impl Default for Slot {
             link: RwLock::new(None),
             state: watch::Sender::new(LinkState::NotConnected),
             generation: watch::Sender::new(0),
+            ended: watch::Sender::new(0),
         }
     }
 }
@@ -228,8 +231,16 @@ impl Links {
         self.slot(target).generation.subscribe()
     }
 
+    /// Changes when the server says that the session behind the link has ended.
+    pub fn ended(&self, target: Target) -> watch::Receiver<u64> {
+        self.slot(target).ended.subscribe()
+    }
+
     /// Notes what a call told about the link.
     pub(crate) fn note(&self, target: Target, outcome: Result<(), &ShellError>) {
+        if outcome.is_err_and(|error| error.code == ErrorCode::Unauthenticated) {
+            self.slot(target).ended.send_modify(|times| *times += 1);
+        }
         let state = match outcome {
             Err(error) if error.code == ErrorCode::ServerKeyChanged => LinkState::ServerKeyChanged,
             Err(error) if error.is_connection_loss() => LinkState::Reconnecting,
@@ -282,5 +293,36 @@ impl Links {
             Target::Provider => &self.provider,
             Target::Receiver => &self.receiver,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn an_ended_session_is_told_and_no_other_failure_is() {
+        let links = Links::default();
+        let ended = links.ended(Target::Provider);
+        let failure = |code| ShellError::new(code, "");
+        links.note(Target::Provider, Ok(()));
+        links.note(Target::Provider, Err(&failure(ErrorCode::PermissionDenied)));
+        links.note(Target::Provider, Err(&failure(ErrorCode::Unavailable)));
+        links.note(Target::Receiver, Err(&failure(ErrorCode::Unauthenticated)));
+        assert!(!ended.has_changed().expect("the links live"));
+        links.note(Target::Provider, Err(&failure(ErrorCode::Unauthenticated)));
+        assert!(ended.has_changed().expect("the links live"));
+    }
+
+    /// Nobody dials what was given up, and a late answer does not bring it back.
+    #[tokio::test]
+    async fn a_link_that_was_given_up_stays_so() {
+        let links = Links::default();
+        links.set(Target::Receiver, Some(Link::receiver("127.0.0.1:9", "token").expect("a loopback address")));
+        links.set(Target::Receiver, None);
+        links.note(Target::Receiver, Ok(()));
+        links.note(Target::Receiver, Err(&ShellError::new(ErrorCode::Unavailable, "")));
+        assert_eq!(*links.state(Target::Receiver).borrow(), LinkState::NotConnected);
+        assert_eq!(links.get(Target::Receiver).err().map(|error| error.code), Some(ErrorCode::NotConnected));
     }
 }

@@ -215,8 +215,11 @@ impl Follow {
                 Ended::Failed(error) => error,
             };
             self.links.note(self.target, Err(&error));
-            let lost =
-                error.is_connection_loss() || matches!(error.code, ErrorCode::Cancelled | ErrorCode::DeadlineExceeded);
+            // A receiver that does not run is started again; nobody signs in to it.
+            let stopped = self.target == Target::Receiver && error.code == ErrorCode::NotConnected;
+            let lost = stopped
+                || error.is_connection_loss()
+                || matches!(error.code, ErrorCode::Cancelled | ErrorCode::DeadlineExceeded);
             if !(repeatable && lost) {
                 (self.sink)(StreamEvent::Error { error });
                 return;
@@ -268,7 +271,34 @@ impl Follow {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rules::find;
+    use crate::rules::{WindowRule, find};
+
+    #[tokio::test]
+    async fn a_tail_waits_for_a_receiver_that_does_not_run() {
+        const METHODS: &[&str] = &["ReceiverService/TailEvents", "LogService/TailAttempts"];
+        const RULES: Rules = Rules(&[WindowRule { label: "main", methods: METHODS, sees_secrets: false }]);
+        let streams = Streams::new(Links::default()).with_retry(Duration::from_millis(1), Duration::from_millis(1));
+        let open = |method| {
+            let (told, heard) = tokio::sync::mpsc::unbounded_channel();
+            let sink: Sink = Arc::new(move |event| told.send(event).is_ok());
+            streams.open(&RULES, "main", method, &serde_json::json!({}), sink).expect("it is opened");
+            heard
+        };
+        let mut receiver = open(METHODS[0]);
+        for _ in 0..3 {
+            let event = receiver.recv().await;
+            assert!(
+                matches!(&event, Some(StreamEvent::Reconnecting { error }) if error.code == ErrorCode::NotConnected),
+                "{event:?}"
+            );
+        }
+        // Without a session, one of the provider's has nothing to wait for.
+        let event = open(METHODS[1]).recv().await;
+        assert!(
+            matches!(&event, Some(StreamEvent::Error { error }) if error.code == ErrorCode::NotConnected),
+            "{event:?}"
+        );
+    }
 
     /// The table above names methods and fields of the schema, and every stream is in it or ends by itself.
     #[test]

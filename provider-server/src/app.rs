@@ -1,7 +1,7 @@
 //! From settings to a serving program, and from a signal to a clean end.
 
 use std::{
-    net::SocketAddr,
+    net::{Ipv4Addr, Ipv6Addr, SocketAddr},
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
@@ -15,7 +15,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use crate::control;
 use crate::{
     clock::{Clock, Entropy, SystemClock},
-    config::Config,
+    config::{Config, KeySource},
     data_dir::{self, Lock},
     exit::Failure,
     grpc::{self, Services, Sessions, auth::AuthLayer},
@@ -26,7 +26,7 @@ use crate::{
     ops,
     passwords::Passwords,
     serving::{self, Stop},
-    store::{Committed, DatabaseUrl, Store, changes::ChangeQueue, staff},
+    store::{Committed, DatabaseUrl, Store, StoreError, changes::ChangeQueue, staff},
     tls,
     workers::{self, Workers},
 };
@@ -65,6 +65,16 @@ pub struct Opened {
 /// Takes the lock, reads the keys and opens the store. `create` is for the server; offline commands want one that
 /// exists.
 pub async fn open(config: &Config, create: bool, clock: Arc<dyn Clock>, entropy: Entropy) -> Result<Opened, Failure> {
+    Ok(try_open(config, create, clock, entropy).await??)
+}
+
+/// The same, for who looks at why the store does not open.
+pub async fn try_open(
+    config: &Config,
+    create: bool,
+    clock: Arc<dyn Clock>,
+    entropy: Entropy,
+) -> Result<Result<Opened, StoreError>, Failure> {
     let (exists, locked) = match &config.database {
         DatabaseUrl::Sqlite(file) => {
             let exists = std::fs::metadata(file).is_ok_and(|file| file.len() > 0);
@@ -86,8 +96,8 @@ pub async fn open(config: &Config, create: bool, clock: Arc<dyn Clock>, entropy:
         DatabaseUrl::Sqlite(_) => [0; 16],
         DatabaseUrl::Postgres(_) => data_dir::node_id(&config.data_dir, &entropy)?,
     };
-    let (store, committed) = Store::open(&config.database, node, keyring, clock, entropy).await?;
-    Ok(Opened { store, committed, lock })
+    let opened = Store::open(&config.database, node, keyring, clock, entropy).await;
+    Ok(opened.map(|(store, committed)| Opened { store, committed, lock }))
 }
 
 /// A serving server.
@@ -158,8 +168,8 @@ pub async fn start(config: Config, clock: Arc<dyn Clock>, entropy: Entropy) -> R
         grpc,
         ops,
         pin: hex::encode(identity.pin),
-        data_dir: config.data_dir.clone(),
-        owner_code_file: unclaimed.then_some(owner_code_file),
+        data_dir: absolute(&config.data_dir),
+        owner_code_file: unclaimed.then(|| absolute(&owner_code_file)),
     };
     Ok(Running { ready, pin: identity.pin, store, stop, tasks, _lock: lock })
 }
@@ -190,14 +200,15 @@ impl Running {
 /// Serves until SIGTERM, SIGINT or a failure.
 pub async fn run(config: Config) -> Result<(), Failure> {
     forbid_core_dumps();
-    // Files that others make for us, the database's among them, are for this user alone.
-    rustix::process::umask(rustix::fs::Mode::RWXG | rustix::fs::Mode::RWXO);
-    let ready_json = config.ready_json.clone();
+    let (ready_json, keys) = (config.ready_json.clone(), config.key_source.clone());
     let mut terminated = Signals::listen()?;
     let running = start(config, Arc::new(SystemClock), Entropy::from_system()).await?;
-    announce(&running.ready);
-    if let Some(target) = ready_json {
-        write_ready(&target, &running.ready)?;
+    announce(&running.ready, &keys);
+    if let Some(target) = ready_json
+        && let Err(failure) = write_ready(&target, &running.ready)
+    {
+        running.stop().await?;
+        return Err(failure);
     }
     let mut fatal = running.fatal();
     tokio::select! {
@@ -207,14 +218,53 @@ pub async fn run(config: Config) -> Result<(), Failure> {
     running.stop().await
 }
 
-fn announce(ready: &Ready) {
+/// Files that others make for us, databases among them, are for this user alone.
+pub fn keep_files_private() {
+    rustix::process::umask(rustix::fs::Mode::RWXG | rustix::fs::Mode::RWXO);
+}
+
+fn announce(ready: &Ready, keys: &KeySource) {
     let Ready { grpc, ops, pin, data_dir, .. } = ready;
     tracing::info!(%grpc, %ops, pin, data_dir = %data_dir.display(), "serving");
-    tracing::info!("the key file in the data folder opens the database: back it up apart from it");
-    if let Some(file) = &ready.owner_code_file {
-        let claim = "claim the first owner: provider-server ctl owner claim --code-file";
-        tracing::info!("{claim} {}", file.display());
+    match keys {
+        KeySource::File { path, .. } => {
+            let path = absolute(path);
+            tracing::info!("the key file {} opens the database: back it up apart from it", path.display());
+        }
+        KeySource::Environment(_) => {
+            tracing::info!("the key in WEBHOOK_ENCRYPTION_KEY opens the database: keep a copy of it apart from it");
+        }
     }
+    if let Some(file) = &ready.owner_code_file {
+        let program = std::env::args_os().next().map_or_else(|| "provider-server".into(), PathBuf::from);
+        tracing::info!("claim the first owner: {}", claim_command(&program, ready, file));
+    }
+}
+
+/// What a shell on this machine takes as it is, but for the account's name and the file with its password.
+fn claim_command(program: &Path, ready: &Ready, code_file: &Path) -> String {
+    let mut server = ready.grpc;
+    if server.ip().is_unspecified() {
+        server.set_ip(if server.is_ipv4() { Ipv4Addr::LOCALHOST.into() } else { Ipv6Addr::LOCALHOST.into() });
+    }
+    let [program, token_file, code_file] =
+        [program, &ready.data_dir.join("owner-token"), code_file].map(|path| quoted(&path.to_string_lossy()));
+    format!(
+        "{program} ctl owner claim --server {server} --pin {} --token-file {token_file} --code-file {code_file} \
+         --username NAME --password-file FILE",
+        ready.pin
+    )
+}
+
+/// One word for a shell.
+fn quoted(text: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-+@:,=".contains(c);
+    if text.chars().all(is_plain) { text.to_owned() } else { format!("'{}'", text.replace('\'', r"'\''")) }
+}
+
+/// For readers with another working folder than ours.
+fn absolute(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
 }
 
 fn write_ready(target: &Path, ready: &Ready) -> Result<(), Failure> {
@@ -223,7 +273,9 @@ fn write_ready(target: &Path, ready: &Ready) -> Result<(), Failure> {
         println!("{line}");
         return Ok(());
     }
+    // Somebody chose this place, so that it is theirs to set right.
     write_private(target, format!("{line}\n").as_bytes())
+        .map_err(|failure| Failure::config(format!("--ready-json: {failure}")))
 }
 
 async fn bind(field: &str, address: SocketAddr) -> Result<TcpListener, Failure> {
@@ -299,5 +351,28 @@ impl Signals {
         }
         #[cfg(not(unix))]
         let _ = tokio::signal::ctrl_c().await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_claim_is_a_command_that_a_shell_takes() {
+        let ready = |grpc: &str| Ready {
+            pid: 1,
+            grpc: grpc.parse().expect("an address"),
+            ops: "127.0.0.1:2".parse().expect("an address"),
+            pin: "ab".into(),
+            data_dir: "/srv/it's here".into(),
+            owner_code_file: None,
+        };
+        let told = claim_command(Path::new("bin/provider-server"), &ready("0.0.0.0:7443"), Path::new("/c"));
+        let expected = "bin/provider-server ctl owner claim --server 127.0.0.1:7443 --pin ab --token-file \
+                        '/srv/it'\\''s here/owner-token' --code-file /c --username NAME --password-file FILE";
+        assert_eq!(told, expected);
+        let told = claim_command(Path::new("p"), &ready("[::]:1"), Path::new("/c"));
+        assert!(told.contains("--server [::1]:1 "), "{told}");
     }
 }

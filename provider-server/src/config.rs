@@ -1,6 +1,7 @@
 //! Settings: flags > environment (`ROLLCALL_…`, and the old names `DATABASE_URL` and `WEBHOOK_ENCRYPTION_KEY`) > TOML
 //! file > defaults. A wrong one stops the start with exit code 78 and its name.
 
+mod file;
 mod keep;
 mod shown;
 
@@ -30,7 +31,6 @@ const PORT: u16 = 7443;
 /// The port of liveness, readiness and metrics.
 const OPS_PORT: u16 = 7480;
 const DNS_PORT: u16 = 53;
-const MAX_CONFIG_BYTES: u64 = 1 << 20;
 
 /// Settings as they are written: the same names as flags, in the environment and in the file.
 #[derive(Args, Clone, Default, Debug, Deserialize, PartialEq, Eq)]
@@ -56,6 +56,7 @@ pub struct Written {
     pub key_file: Option<PathBuf>,
     /// On PostgreSQL: how long another server's work is left to it when it is not heard of, s [default: 60]
     #[arg(long, value_name = "SECONDS")]
+    #[serde(deserialize_with = "file::seconds")]
     pub node_lease: Option<String>,
     /// A network that webhooks may reach although it is not public; repeatable
     #[arg(long, value_name = "CIDR")]
@@ -94,6 +95,7 @@ pub struct Written {
     pub mail_ca: Option<PathBuf>,
     /// What happens to a school within this time goes into one mail, s [default: 60]
     #[arg(long, value_name = "SECONDS")]
+    #[serde(deserialize_with = "file::seconds")]
     pub mail_window: Option<String>,
 }
 
@@ -155,14 +157,15 @@ impl Config {
     pub fn load(flags: Written, file: Option<&Path>, environment: &Environment) -> Result<Self, Failure> {
         let from_environment = |name: &str| environment.get(name).filter(|value| !value.is_empty()).cloned();
         let file = match file.map(PathBuf::from).or_else(|| from_environment("ROLLCALL_CONFIG").map(PathBuf::from)) {
-            Some(path) => read_file(&path)?,
+            Some(path) => file::read(&path)?,
             None => Written::default(),
         };
         let pick = |flag: Option<String>, name: &'static str, written: Option<String>| {
             let source = format!("ROLLCALL_{}", name.to_uppercase());
             flag.map(|value| (format!("--{}", name.replace('_', "-")), value))
                 .or_else(|| from_environment(&source).map(|value| (source, value)))
-                .or_else(|| written.map(|value| (name.to_owned(), value)))
+                // Empty means not set, as in the environment: `config print` writes it so.
+                .or_else(|| written.filter(|value| !value.is_empty()).map(|value| (name.to_owned(), value)))
         };
         let text = |path: Option<PathBuf>| path.map(|path| path.to_string_lossy().into_owned());
 
@@ -240,27 +243,6 @@ fn several(flags: Vec<String>, environment: Option<String>, file: Vec<String>) -
     }
 }
 
-fn read_file(path: &Path) -> Result<Written, Failure> {
-    let wrong = |what: String| Failure::config(format!("{}: {what}", path.display()));
-    let size_bytes = std::fs::metadata(path).map_err(|error| wrong(error.to_string()))?.len();
-    if size_bytes > MAX_CONFIG_BYTES {
-        return Err(wrong("larger than 1 MiB: this is no configuration file".into()));
-    }
-    let text = std::fs::read_to_string(path).map_err(|error| wrong(error.to_string()))?;
-    toml::from_str(&text).map_err(|error| wrong(explain(&error, &text)))
-}
-
-/// Where and what: the error's own text repeats the line, which may hold a password.
-fn explain(error: &toml::de::Error, text: &str) -> String {
-    let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
-    let (number, start) = (before.matches('\n').count() + 1, before.rfind('\n').map_or(0, |at| at + 1));
-    let name = text[start..].lines().next().and_then(|line| line.split_once('=')).map(|(name, _)| name.trim());
-    match name.filter(|name| name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')) {
-        Some(name) => format!("line {number}, {name}: {}", error.message()),
-        None => format!("line {number}: {}", error.message()),
-    }
-}
-
 fn address(picked: Option<(String, String)>, port: u16) -> Result<SocketAddr, Failure> {
     let Some((source, text)) = picked else { return Ok((IpAddr::V4(Ipv4Addr::LOCALHOST), port).into()) };
     text.parse().map_err(|_| Failure::config(format!("{source}: `{text}` is not an address like 127.0.0.1:{port}")))
@@ -297,23 +279,31 @@ fn key_source(
     database: &DatabaseUrl,
     environment: &Environment,
 ) -> Result<KeySource, Failure> {
-    if let Some(path) = set {
-        return Ok(KeySource::File { path, may_generate: false });
+    let default = data_dir.join("keys");
+    // Several servers share a PostgreSQL, and one of them must not make up the key of all.
+    let may_generate = database.file().is_some();
+    let named = set.as_deref() == Some(Path::new(shown::KEY_IN_ENVIRONMENT));
+    if let Some(path) = set.filter(|_| !named) {
+        return Ok(KeySource::File { may_generate: may_generate && path == default, path });
     }
-    if let Some(credentials) = environment.get("CREDENTIALS_DIRECTORY") {
+    if let Some(credentials) = environment.get("CREDENTIALS_DIRECTORY").filter(|_| !named) {
         let path = Path::new(credentials).join("rollcall-keys");
         if path.exists() {
             return Ok(KeySource::File { path, may_generate: false });
         }
     }
-    if let Some(text) = environment.get("WEBHOOK_ENCRYPTION_KEY").filter(|text| !text.is_empty()) {
-        let wrong = || Failure::config("WEBHOOK_ENCRYPTION_KEY: expected the base64 of 32 bytes");
-        let bytes = Zeroizing::new(STANDARD.decode(text.trim()).map_err(|_| wrong())?);
-        let bytes: [u8; 32] = bytes.as_slice().try_into().map_err(|_| wrong())?;
-        return Ok(KeySource::Environment(Zeroizing::new(bytes)));
+    match environment.get("WEBHOOK_ENCRYPTION_KEY").filter(|text| !text.is_empty()) {
+        Some(text) => {
+            let wrong = || Failure::config("WEBHOOK_ENCRYPTION_KEY: expected the base64 of 32 bytes");
+            let bytes = Zeroizing::new(STANDARD.decode(text.trim()).map_err(|_| wrong())?);
+            let bytes: [u8; 32] = bytes.as_slice().try_into().map_err(|_| wrong())?;
+            Ok(KeySource::Environment(Zeroizing::new(bytes)))
+        }
+        None if named => {
+            Err(Failure::config("key_file: names WEBHOOK_ENCRYPTION_KEY, which is not set: set it, or name a file"))
+        }
+        None => Ok(KeySource::File { path: default, may_generate }),
     }
-    // Several servers share a PostgreSQL, and one of them must not make up the key of all.
-    Ok(KeySource::File { path: data_dir.join("keys"), may_generate: database.file().is_some() })
 }
 
 fn default_data_dir(environment: &Environment) -> Result<PathBuf, Failure> {
@@ -361,6 +351,8 @@ mod tests {
         };
         named("lisen = '127.0.0.1:1'", &[], "lisen");
         named("listen = 7443", &[], "listen");
+        named("mail_window = true", &[], "line 1, mail_window: expected seconds");
+        named("node_lease = 1", &[], "node_lease: `1`");
         named("listen = 'here'", &[], "listen");
         named("allow_network = ['10.0.0.0/99']", &[], "allow_network");
         named("ops_listen = '0.0.0.0:7480'", &[], "ops_listen");
@@ -378,6 +370,25 @@ mod tests {
         let broken = "listen = '[::1]:1'\ndatabase_url = 'postgres://u:hunter2@db/rollcall' x";
         named(broken, &[], "line 2, database_url");
         assert!(!load(broken, &[], Written::default()).err().expect("refused").message.contains("hunter2"));
+    }
+
+    #[test]
+    fn what_is_printed_is_a_file_that_says_the_same() {
+        let key = STANDARD.encode([5; 32]);
+        let mail = "mail_server = 'smtp.example.org'\nmail_from = 'a@example.org'\nmail_to = ['it@example.org']\n\
+                    mail_window = 90\nnode_lease = 30";
+        let environments: [&[(&str, &str)]; 2] = [&[], &[("WEBHOOK_ENCRYPTION_KEY", &key)]];
+        for (toml, pairs) in ["", mail].into_iter().flat_map(|toml| environments.map(|pairs| (toml, pairs))) {
+            let config = load(toml, pairs, Written::default()).expect("valid");
+            let printed = toml::to_string(&config.shown()).expect("shown");
+            let again =
+                load(&printed, pairs, Written::default()).unwrap_or_else(|failure| panic!("{failure}\n{printed}"));
+            assert_eq!(toml::to_string(&again.shown()).expect("shown"), printed);
+            let makes_keys = |source: &KeySource| matches!(source, KeySource::File { may_generate: true, .. });
+            assert_eq!(makes_keys(&again.key_source), makes_keys(&config.key_source), "a first start makes its key");
+        }
+        let failure = load("key_file = '(WEBHOOK_ENCRYPTION_KEY)'", &[], Written::default()).err().expect("refused");
+        assert!(failure.code == 78 && failure.message.contains("is not set"), "{failure}");
     }
 
     #[test]

@@ -15,6 +15,8 @@ pub struct Failure {
 
 /// A check failed.
 pub const CHECK_FAILED: u8 = 1;
+/// The command line is not understood.
+pub const USAGE: u8 = 2;
 /// Bad data, for example a damaged database.
 pub const DATA: u8 = 65;
 /// The database does not answer.

@@ -16,6 +16,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
+    app::keep_files_private();
     logging::start();
     match run(cli.command.unwrap_or_else(|| Command::Serve(Serve::default()))) {
         Ok(code) => code,

@@ -9,10 +9,10 @@ use crate::{
     clock::{Clock as _, Entropy, SystemClock},
     config::Config,
     data_dir,
-    exit::{CHECK_FAILED, DATA, Failure, UNREACHABLE},
+    exit::{CHECK_FAILED, DATA, Failure, UNREACHABLE, USAGE},
     key_file, key_rotation,
     mail::{self, Refused, Transport},
-    store::{Database, DatabaseUrl, audit, copy, keys},
+    store::{Database, DatabaseUrl, StoreError, audit, copy, keys},
 };
 
 /// Prints the settings in force as TOML or JSON.
@@ -107,13 +107,15 @@ fn write_anchor(path: &Path, heads: Vec<(String, audit::Head)>) -> Result<(), Fa
 pub async fn copy(from: &str, to: &str, as_json: bool) -> Result<(), Failure> {
     let parse = |flag: &str, url: &str| {
         // The value may hold a password: it is not repeated.
-        let wrong =
-            || Failure::config(format!("{flag}: expected sqlite:PATH or postgres://USER:PASSWORD@HOST:PORT/NAME"));
-        DatabaseUrl::parse(url).ok_or_else(wrong)
+        let words = || format!("{flag}: expected sqlite:PATH or postgres://USER:PASSWORD@HOST:PORT/NAME");
+        DatabaseUrl::parse(url).ok_or_else(|| Failure::new(USAGE, words()))
     };
     let (from, to) = (parse("--from", from)?, parse("--to", to)?);
     if let Some(file) = from.file().filter(|file| !file.exists()) {
         return Err(Failure::config(format!("--from: there is no database at {}", file.display())));
+    }
+    if let Some(folder) = to.file().and_then(Path::parent).filter(|folder| !folder.as_os_str().is_empty()) {
+        data_dir::create(folder).map_err(|failure| Failure::config(failure.message.replacen("data_dir", "--to", 1)))?;
     }
     let _from_lock = from.file().map(data_dir::lock).transpose()?;
     let _to_lock = to.file().map(data_dir::lock).transpose()?;
@@ -165,15 +167,46 @@ pub async fn test_mail(config: &Config, as_json: bool) -> Result<(), Failure> {
     }
 }
 
-/// SQLite's own check, the wrapped keys, the audit chains.
+/// SQLite's own check, the wrapped keys, the audit chains. What cannot be read is a complaint like any other.
 pub async fn check_database(config: &Config, as_json: bool) -> Result<(), Failure> {
-    let Opened { store, lock: _lock, .. } = open(config).await?;
-    let mut complaints = store.database().integrity_check().await?;
-    let mut conn = store.reader().await?;
-    let data_keys = keys::check_all(&mut conn, store.shared(), &mut complaints).await?;
-    complaints.extend(audit::verify(&mut conn, store.shared()).await?.first_break);
+    let (mut complaints, mut data_keys) = (Vec::new(), None);
+    match app::try_open(config, false, Arc::new(SystemClock), Entropy::from_system()).await? {
+        // A file that does not begin as SQLite's do may be anything: that is no damage of a database.
+        Err(StoreError::Corrupt(what)) if config.database.file().is_none_or(is_sqlite) => complaints.push(what.into()),
+        opened => {
+            let Opened { store, lock: _lock, .. } = opened?;
+            let pages = readable(store.database().integrity_check().await, &mut complaints)?;
+            complaints.extend(pages.unwrap_or_default());
+            let mut conn = store.reader().await?;
+            let open = keys::check_all(&mut conn, store.shared(), &mut complaints).await;
+            data_keys = readable(open, &mut complaints)?;
+            let verdict = readable(audit::verify(&mut conn, store.shared()).await, &mut complaints)?;
+            complaints.extend(verdict.and_then(|verdict| verdict.first_break));
+        }
+    }
+    let words = match (complaints.is_empty(), data_keys) {
+        (true, Some(data_keys)) => format!("sound: {data_keys} data keys open"),
+        _ => complaints.join("\n"),
+    };
     let sound = complaints.is_empty();
-    let words = if sound { format!("sound: {data_keys} data keys open") } else { complaints.join("\n") };
     print(as_json, json!({"sound": sound, "data_keys": data_keys, "complaints": complaints}), words);
     if sound { Ok(()) } else { Err(Failure::new(CHECK_FAILED, "the database is damaged: restore a backup")) }
+}
+
+/// What was read, or why it cannot be as a complaint.
+fn readable<T>(read: Result<T, StoreError>, complaints: &mut Vec<String>) -> Result<Option<T>, Failure> {
+    match read {
+        Ok(read) => return Ok(Some(read)),
+        Err(StoreError::Corrupt(what)) => complaints.push(what.into()),
+        Err(StoreError::Sealed(error)) => complaints.push(error.to_string()),
+        Err(other) => return Err(other.into()),
+    }
+    Ok(None)
+}
+
+fn is_sqlite(file: &Path) -> bool {
+    use std::io::Read as _;
+    let mut first = [0; 16];
+    std::fs::File::open(file).is_ok_and(|mut file| file.read_exact(&mut first).is_ok())
+        && first == *b"SQLite format 3\0"
 }

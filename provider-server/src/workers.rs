@@ -102,7 +102,8 @@ fn in_flight_limit() -> u32 {
     {
         use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
         let limit = getrlimit(Resource::Nofile);
-        let wanted = limit.maximum.unwrap_or(u64::MAX).min(u64::from(most) * 4);
+        // Connections that rest are kept for a while, beside those under way.
+        let wanted = limit.maximum.unwrap_or(u64::MAX).min(u64::from(most) * 16);
         if limit.current.is_some_and(|current| current < wanted) {
             // Where it cannot be raised the old one holds.
             let _ = setrlimit(Resource::Nofile, Rlimit { current: Some(wanted), maximum: limit.maximum });

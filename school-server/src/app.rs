@@ -57,6 +57,7 @@ pub struct Parts {
 /// Starts everything; `serve` absent starts the desk's gRPC alone, for commands without a running receiver.
 pub async fn start(parts: Parts, serve: Option<ServeSettings>) -> Result<Running, AppError> {
     let Parts { data_dir, secret_store, clock, lock } = parts;
+    data_dir.keep_database_private();
     let opened = store::open(&data_dir.database()).await?;
     let metrics = Metrics::default();
     let keys = LiveKeys::default();
@@ -103,7 +104,7 @@ pub async fn start(parts: Parts, serve: Option<ServeSettings>) -> Result<Running
     let (grpc, server) = grpc::serve(address, desk.clone(), token, stop.clone()).await?;
     servers.push(server);
     if serve.is_some() {
-        servers.push(tokio::spawn(watch_store(secret_store, keys.clone(), loaded_at, stop.clone())));
+        servers.push(tokio::spawn(watch_store(secret_store.clone(), keys.clone(), loaded_at, stop.clone())));
         servers.push(tokio::spawn(rotation::pull_when_due(desk, stop.clone())));
     }
     let ready = Ready {
@@ -114,7 +115,7 @@ pub async fn start(parts: Parts, serve: Option<ServeSettings>) -> Result<Running
         data_dir: data_dir.root().to_owned(),
     };
     if serve.is_some() {
-        data_dir.announce(&ready)?;
+        data_dir.announce(&ready, secret_store.key_file())?;
         info!(webhook = %ready.webhook, grpc = %ready.grpc, enrolled = keys.get().is_some(), "serving");
     }
     Ok(Running { ready, stop, finish, writer, servers, _lock: lock })
@@ -194,7 +195,8 @@ pub(crate) async fn read_store(secret_store: &SecretStore) -> Result<Option<Enro
 async fn note_identity(inbox: &Inbox, keys: &LiveKeys, stored: &Identity) -> Result<(), AppError> {
     let Some(keys) = keys.get() else { return Ok(()) };
     let same = stored.school_sourced_id == keys.identity.school_sourced_id
-        && stored.district_sourced_id == keys.identity.district_sourced_id;
+        && stored.district_sourced_id == keys.identity.district_sourced_id
+        && (keys.identity.school_id.is_empty() || stored.school_id == keys.identity.school_id);
     if same || keys.identity.school_sourced_id.is_empty() {
         return Ok(());
     }

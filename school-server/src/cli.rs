@@ -1,8 +1,14 @@
 //! The command line. Values stay texts here: `config` checks them, so that a wrong one is named whatever it came from.
 
-use std::path::PathBuf;
+use std::{ffi::OsStr, path::PathBuf};
 
-use clap::{Args, Parser, Subcommand};
+use clap::{
+    Args, Parser, Subcommand,
+    builder::{NonEmptyStringValueParser, PathBufValueParser, TypedValueParser},
+    parser::ValueSource,
+};
+
+use crate::receive::verdict::Verdict;
 
 /// Receives a school's roster: verifies each signed message and applies it exactly once.
 #[derive(Parser)]
@@ -24,26 +30,69 @@ const EXAMPLES: &str = "Examples:
 Flags go before the environment (ROLLCALL_…), that before the file of --config, that before the defaults.
 Exit codes: 0 ok, 1 a check failed, 2 usage, 65 bad data, 69 unreachable, 70 internal, 75 locked, 77 denied, 78 configuration.";
 
+/// Reads a value that the environment may give too: there an empty one counts as unset, as for every other program of
+/// ours (`config` drops it); on the command line it is a mistake.
+#[derive(Clone)]
+struct Given<P>(P);
+
+fn text() -> Given<NonEmptyStringValueParser> {
+    Given(NonEmptyStringValueParser::new())
+}
+
+fn path() -> Given<PathBufValueParser> {
+    Given(PathBufValueParser::new())
+}
+
+impl<P> TypedValueParser for Given<P>
+where
+    P: TypedValueParser,
+    P::Value: Default,
+{
+    type Value = P::Value;
+
+    fn parse_ref(
+        &self,
+        command: &clap::Command,
+        arg: Option<&clap::Arg>,
+        value: &OsStr,
+    ) -> Result<P::Value, clap::Error> {
+        self.0.parse_ref(command, arg, value)
+    }
+
+    fn parse_ref_(
+        &self,
+        command: &clap::Command,
+        arg: Option<&clap::Arg>,
+        value: &OsStr,
+        source: ValueSource,
+    ) -> Result<P::Value, clap::Error> {
+        match source {
+            ValueSource::EnvVariable if value.is_empty() => Ok(P::Value::default()),
+            _ => self.parse_ref(command, arg, value),
+        }
+    }
+}
+
 /// What every command takes.
 #[derive(Args, Clone, Default)]
 pub struct Common {
     /// Where the database, the lock and the pairing token are [default: a folder of the user's data]
-    #[arg(long, global = true, env = "ROLLCALL_DATA_DIR", value_name = "DIR")]
+    #[arg(long, global = true, value_parser = path(), env = "ROLLCALL_DATA_DIR", value_name = "DIR")]
     pub data_dir: Option<PathBuf>,
     /// Where the secret is kept: keychain, file, credential or env [default: the one enrolled with, else keychain]
-    #[arg(long, global = true, env = "ROLLCALL_SECRET_STORE", value_name = "STORE")]
+    #[arg(long, global = true, value_parser = text(), env = "ROLLCALL_SECRET_STORE", value_name = "STORE")]
     pub secret_store: Option<String>,
     /// The file store's sealing key, made (0600) if absent [default: DIR/secret.key]
-    #[arg(long, global = true, env = "ROLLCALL_KEY_FILE", value_name = "FILE")]
+    #[arg(long, global = true, value_parser = path(), env = "ROLLCALL_KEY_FILE", value_name = "FILE")]
     pub key_file: Option<PathBuf>,
     /// Settings as TOML; keys are the flags' names with underscores
-    #[arg(long, global = true, env = "ROLLCALL_CONFIG", value_name = "FILE")]
+    #[arg(long, global = true, value_parser = path(), env = "ROLLCALL_CONFIG", value_name = "FILE")]
     pub config: Option<PathBuf>,
     /// Print JSON, one object a line
     #[arg(long, global = true)]
     pub json: bool,
     /// What is logged on stderr, such as info or school_server=debug [default: info for serve, warn otherwise]
-    #[arg(long, global = true, env = "ROLLCALL_LOG", value_name = "FILTER")]
+    #[arg(long, global = true, value_parser = text(), env = "ROLLCALL_LOG", value_name = "FILTER")]
     pub log: Option<String>,
 }
 
@@ -95,19 +144,19 @@ pub enum Command {
 #[derive(Args, Default)]
 pub struct Serve {
     /// The webhook's socket; port 0 takes a free one [default: 127.0.0.1:8088]
-    #[arg(long, env = "ROLLCALL_LISTEN", value_name = "ADDR")]
+    #[arg(long, value_parser = text(), env = "ROLLCALL_LISTEN", value_name = "ADDR")]
     pub listen: Option<String>,
     /// The desk's gRPC, loopback only [default: 127.0.0.1:0]
-    #[arg(long, env = "ROLLCALL_GRPC_LISTEN", value_name = "ADDR")]
+    #[arg(long, value_parser = text(), env = "ROLLCALL_GRPC_LISTEN", value_name = "ADDR")]
     pub grpc_listen: Option<String>,
     /// Certificate chain in PEM: then the webhook speaks TLS
-    #[arg(long, env = "ROLLCALL_TLS_CERT", value_name = "FILE")]
+    #[arg(long, value_parser = path(), env = "ROLLCALL_TLS_CERT", value_name = "FILE")]
     pub tls_cert: Option<PathBuf>,
     /// Its private key in PEM (0600)
-    #[arg(long, env = "ROLLCALL_TLS_KEY", value_name = "FILE")]
+    #[arg(long, value_parser = path(), env = "ROLLCALL_TLS_KEY", value_name = "FILE")]
     pub tls_key: Option<PathBuf>,
     /// Connections at once; more wait [default: 1024]
-    #[arg(long, env = "ROLLCALL_MAX_CONNECTIONS", value_name = "N")]
+    #[arg(long, value_parser = text(), env = "ROLLCALL_MAX_CONNECTIONS", value_name = "N")]
     pub max_connections: Option<String>,
     /// Where to write {"pid","webhook","grpc","pairing_token_file","data_dir"} once it serves; - for stdout
     #[arg(long, value_name = "FILE")]
@@ -158,7 +207,7 @@ pub enum Events {
         #[arg(long, default_value_t = 100)]
         limit: u32,
         /// Only these: verified, duplicate, bad_signature, too_old, rejected
-        #[arg(long, value_name = "VERDICT")]
+        #[arg(long, value_name = "VERDICT", value_parser = Verdict::ALL.map(Verdict::as_str))]
         verdict: Vec<String>,
     },
     /// Sequence numbers that have not arrived

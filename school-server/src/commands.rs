@@ -1,21 +1,20 @@
 //! Runs a command. Those beside `serve` talk to the running receiver, or hold the folder themselves and talk to a desk
 //! of their own: one way for both.
 
+mod check;
+mod enrolling;
 mod history;
 
 use std::{
-    io::{IsTerminal, Read, Write, stdin, stdout},
+    io::{IsTerminal, Write, stdout},
     net::SocketAddr,
 };
 
 use rollcall_proto::{
-    enrollment::EnrollmentCode,
     json::to_json,
-    provider::v1::InspectResponse,
     school::v1::{
-        CheckSignatureRequest, ExportRosterRequest, GetRosterDigestRequest, GetStatusRequest, InstallSecretRequest,
-        ListEventsRequest, ListStudentsRequest, ReceivedEvent, TailEventsRequest,
-        receiver_service_client::ReceiverServiceClient,
+        ExportRosterRequest, GetRosterDigestRequest, GetStatusRequest, InstallSecretRequest, ListEventsRequest,
+        ListStudentsRequest, ReceivedEvent, TailEventsRequest, receiver_service_client::ReceiverServiceClient,
     },
 };
 use tokio::signal::unix::{SignalKind, signal};
@@ -30,11 +29,10 @@ use zeroize::Zeroizing;
 
 use crate::{
     app::{self, Parts, Running},
-    cli::{CheckSignature, Cli, Command, Events, Roster, Serve, Students},
+    cli::{Cli, Command, Events, Roster, Serve, Students},
     clock::Clock,
     config::Settings,
-    data_dir::{DataDir, Ready, RememberedStore, read_private},
-    enroll,
+    data_dir::{DataDir, Ready, keep_to_this_user, read_private},
     error::{AppError, Kind},
     rotation,
 };
@@ -60,14 +58,19 @@ pub fn run(cli: Cli) -> Result<(), AppError> {
     let settings = Settings::load(&cli.common)?;
     let serving = matches!(cli.command, Command::Serve(_));
     start_log(settings.log.as_deref(), serving)?;
+    keep_to_this_user();
     let runtime = tokio::runtime::Runtime::new()
         .map_err(|error| AppError::while_doing(Kind::Internal, "starting the runtime", error))?;
-    runtime.block_on(async {
+    let ended = runtime.block_on(async {
         match cli.command {
             Command::Serve(flags) => serve(settings, &flags).await,
             command => beside(settings, command, cli.common.json).await,
         }
-    })
+    });
+    match ended {
+        Err(error) if error.reason == OUTPUT_CLOSED => Ok(()),
+        ended => ended,
+    }
 }
 
 fn start_log(filter: Option<&str>, serving: bool) -> Result<(), AppError> {
@@ -116,7 +119,7 @@ fn tell_ready(path: &std::path::Path, ready: &Ready) -> Result<(), AppError> {
 /// A command beside the receiver.
 async fn beside(settings: Settings, command: Command, json: bool) -> Result<(), AppError> {
     if let Command::Enroll { code, yes } = command {
-        return enroll_with(settings, &code, yes, json).await;
+        return enrolling::enroll(settings, &code, yes, json).await;
     }
     let data_dir = settings.data_dir.clone();
     let secret_store = settings.secret_store.clone();
@@ -138,7 +141,7 @@ async fn beside(settings: Settings, command: Command, json: bool) -> Result<(), 
         }
         Command::Events(Events::Gaps) => history::gaps(&mut client, json).await,
         Command::Events(Events::Alerts { limit }) => history::alerts(&mut client, limit, json).await,
-        Command::CheckSignature(pasted) => check_signature(&mut client, pasted, json).await,
+        Command::CheckSignature(pasted) => check::signature(&mut client, pasted, json).await,
     };
     drop(client);
     if let Some(own) = own {
@@ -186,53 +189,6 @@ pub async fn connect(address: &str, data_dir: &DataDir) -> Result<ReceiverClient
         )
     })?;
     Ok(ReceiverServiceClient::with_interceptor(channel, Pairing(bearer)).max_decoding_message_size(64 * 1024 * 1024))
-}
-
-async fn enroll_with(settings: Settings, code: &str, yes: bool, json: bool) -> Result<(), AppError> {
-    let code = EnrollmentCode::parse(code).map_err(|error| AppError::new(Kind::BadData, error.to_string()))?;
-    let (data_dir, secret_store) = (settings.data_dir.clone(), settings.secret_store.clone());
-    let remembered = RememberedStore {
-        secret_store: secret_store.name().to_owned(),
-        key_file: settings.key_file.as_deref().and_then(|path| std::path::absolute(path).ok()),
-    };
-    let (mut client, own) = client(settings, &data_dir).await?;
-    let host = gethostname::gethostname().to_string_lossy().into_owned();
-    let ask = |inspected: &InspectResponse| yes || confirm(inspected);
-    let result = enroll::enroll(&code, &secret_store, &mut client, host, ask).await;
-    drop(client);
-    if let Some(own) = own {
-        own.stop().await?;
-    }
-    let enrolled = result?;
-    data_dir
-        .remember_store(&remembered)
-        .map_err(|error| AppError::while_doing(Kind::Internal, "remembering the secret store", error))?;
-    if json {
-        let line = serde_json::json!({
-            "school": enrolled.school_sourced_id, "name": enrolled.school_name,
-            "fingerprint": enrolled.fingerprint, "already_yours": enrolled.already_yours,
-        });
-        return print(&line.to_string());
-    }
-    let already = if enrolled.already_yours { " (it was already)" } else { "" };
-    print(&format!(
-        "{} ({}) is enrolled{already}.\nCompare with the provider's console: {}",
-        enrolled.school_name, enrolled.school_sourced_id, enrolled.fingerprint
-    ))
-}
-
-/// Shows what the code is for. Asks only where somebody can answer.
-fn confirm(inspected: &InspectResponse) -> bool {
-    eprintln!(
-        "This code connects {} ({}) of {}; issued by {}.",
-        inspected.school_name, inspected.school_sourced_id, inspected.district_name, inspected.issued_by
-    );
-    if !stdin().is_terminal() {
-        return true;
-    }
-    eprint!("Is this your school? [y/N] ");
-    let mut answer = String::new();
-    stdin().read_line(&mut answer).is_ok() && matches!(answer.trim().to_lowercase().as_str(), "y" | "yes")
 }
 
 async fn rotate(
@@ -358,46 +314,15 @@ async fn events(
     Ok(())
 }
 
-async fn check_signature(client: &mut ReceiverClient, pasted: CheckSignature, json: bool) -> Result<(), AppError> {
-    const MAX_BYTES: u64 = 1024 * 1024 - 8 * 1024;
-    let bad = |what: &str, error: &dyn std::fmt::Display| AppError::new(Kind::BadData, format!("{what}: {error}"));
-    let mut body = Vec::new();
-    let read = if pasted.body.as_os_str() == "-" {
-        stdin().lock().take(MAX_BYTES + 1).read_to_end(&mut body)
-    } else {
-        std::fs::File::open(&pasted.body).and_then(|file| file.take(MAX_BYTES + 1).read_to_end(&mut body))
-    };
-    read.map_err(|error| bad("body", &error))?;
-    if body.len() as u64 > MAX_BYTES {
-        return Err(bad("body", &"it is larger than a receiver reads"));
-    }
-    let received_at = pasted.received_at.as_deref().map(str::parse::<jiff::Timestamp>).transpose();
-    let received_at = received_at.map_err(|error| bad("received-at", &error))?;
-    let request = CheckSignatureRequest {
-        webhook_id: pasted.id,
-        webhook_timestamp: pasted.timestamp,
-        webhook_signature: pasted.signature,
-        body,
-        received_at: received_at.map(|at| prost_types::Timestamp { seconds: at.as_second(), nanos: 0 }),
-        expected_sha256: pasted.expected_sha256,
-        expected_bytes: 0,
-    };
-    let found = client.check_signature(request).await?.into_inner();
-    if json {
-        print(&to_json(&found).to_string())?;
-    } else {
-        for check in &found.checks {
-            print(&format!("{}  {:<10} {}", if check.ok { "ok " } else { "NOT" }, check.step, check.evidence))?;
-        }
-        print(&format!("cause: {}\n{}", found.likely_cause, found.advice))?;
-    }
-    if found.verified { Ok(()) } else { Err(AppError::new(Kind::CheckFailed, "the signature does not verify")) }
-}
-
 fn print(line: &str) -> Result<(), AppError> {
     writeln!(stdout().lock(), "{line}").map_err(output)
 }
 
+/// Whoever reads our output has enough, for example `head`: nothing is wrong, and nobody is told.
+const OUTPUT_CLOSED: &str = "output_closed";
+
 fn output(error: std::io::Error) -> AppError {
-    AppError::while_doing(Kind::Internal, "writing to stdout", error)
+    let closed = error.kind() == std::io::ErrorKind::BrokenPipe;
+    let failure = AppError::while_doing(Kind::Internal, "writing to stdout", error);
+    if closed { failure.because(OUTPUT_CLOSED) } else { failure }
 }

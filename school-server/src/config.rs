@@ -1,6 +1,12 @@
 //! Settings: flags > environment > TOML file > defaults. Whatever is wrong is named.
 
-use std::{env, fs, net::SocketAddr, path::PathBuf};
+use std::{
+    env,
+    ffi::{OsStr, OsString},
+    fs,
+    net::SocketAddr,
+    path::PathBuf,
+};
 
 use serde::Deserialize;
 
@@ -36,6 +42,8 @@ pub struct Settings {
     pub secret_store: SecretStore,
     /// The file store's key where it is not the default one.
     pub key_file: Option<PathBuf>,
+    /// Whether somebody named it now; else it is what an enrollment used last.
+    pub key_file_given: bool,
     pub log: Option<String>,
     file: ConfigFile,
 }
@@ -53,31 +61,35 @@ pub struct ServeSettings {
 impl Settings {
     /// Puts the layers together.
     pub fn load(common: &Common) -> Result<Self, AppError> {
-        let file = common.config.as_ref().map(read_file).transpose()?.unwrap_or_default();
-        let root = match common.data_dir.clone().or(file.data_dir.clone()) {
+        let file = filled(&common.config).as_ref().map(read_file).transpose()?.unwrap_or_default();
+        let root = match filled(&common.data_dir).or(file.data_dir.clone()) {
             Some(root) => root,
             None => default_data_dir()?,
         };
         let data_dir = DataDir::open(&root)?;
         let remembered = data_dir.remembered_store().unwrap_or_default();
         let from_environment =
-            || ["ROLLCALL_WEBHOOK_SECRET", "WEBHOOK_SECRET"].iter().any(|name| env::var_os(name).is_some());
-        let given = common.secret_store.clone().or(file.secret_store.clone());
+            || ["ROLLCALL_WEBHOOK_SECRET", "WEBHOOK_SECRET"].iter().any(|name| set_in_environment(name).is_some());
+        let given = filled(&common.secret_store).or(file.secret_store.clone());
         let name = given
             .or_else(|| (!remembered.secret_store.is_empty()).then(|| remembered.secret_store.clone()))
             .or_else(|| from_environment().then(|| "env".to_owned()))
             .unwrap_or_else(|| "keychain".to_owned());
-        let key_file = common.key_file.clone().or(file.key_file.clone());
-        let key_file = key_file.or(remembered.key_file.filter(|_| remembered.secret_store == name));
+        let given_key_file = filled(&common.key_file).or(file.key_file.clone());
+        let key_file_given = given_key_file.is_some();
+        let key_file = given_key_file.or(remembered.key_file.filter(|_| remembered.secret_store == name));
+        // It is told to commands that run in other folders.
+        let key_file = key_file.map(|path| std::path::absolute(&path).unwrap_or(path));
         let secret_store = SecretStore::named(&name, &data_dir, key_file.clone())?;
-        Ok(Self { data_dir, secret_store, key_file, log: common.log.clone().or(file.log.clone()), file })
+        let log = filled(&common.log).or(file.log.clone());
+        Ok(Self { data_dir, secret_store, key_file, key_file_given, log, file })
     }
 
     /// The settings of `serve`.
     pub fn serve(&self, flags: &Serve) -> Result<ServeSettings, AppError> {
         let file = &self.file;
         let address = |name: &str, flag: &Option<String>, file: &Option<String>, default: &str| {
-            let text = flag.as_deref().or(file.as_deref()).unwrap_or(default);
+            let text = filled(flag).or(file.clone()).unwrap_or_else(|| default.to_owned());
             text.parse::<SocketAddr>()
                 .map_err(|_| AppError::config(format!("{name}: `{text}` is not an address such as 127.0.0.1:8088")))
         };
@@ -87,7 +99,7 @@ impl Settings {
                 "grpc_listen: {grpc_listen} is reachable from outside; the desk's gRPC serves loopback only"
             )));
         }
-        let max_connections = match &flags.max_connections {
+        let max_connections = match filled(&flags.max_connections) {
             Some(text) => {
                 text.parse().map_err(|_| AppError::config(format!("max_connections: `{text}` is not a number")))?
             }
@@ -96,8 +108,8 @@ impl Settings {
         if !(1..=100_000).contains(&max_connections) {
             return Err(AppError::config("max_connections: must be between 1 and 100000"));
         }
-        let cert = flags.tls_cert.clone().or(file.tls_cert.clone());
-        let key = flags.tls_key.clone().or(file.tls_key.clone());
+        let cert = filled(&flags.tls_cert).or(file.tls_cert.clone());
+        let key = filled(&flags.tls_key).or(file.tls_key.clone());
         let tls = match (cert, key) {
             (Some(cert), Some(key)) => Some((cert, key)),
             (None, None) => None,
@@ -113,6 +125,15 @@ impl Settings {
     }
 }
 
+/// A flag's value; one that the environment gave empty counts as unset.
+fn filled<T: AsRef<OsStr> + Clone>(value: &Option<T>) -> Option<T> {
+    value.clone().filter(|value| !value.as_ref().is_empty())
+}
+
+fn set_in_environment(name: &str) -> Option<OsString> {
+    env::var_os(name).filter(|value| !value.is_empty())
+}
+
 fn read_file(path: &PathBuf) -> Result<ConfigFile, AppError> {
     let problem = |error: &dyn std::fmt::Display| AppError::config(format!("config: {}: {error}", path.display()));
     let text = fs::read_to_string(path).map_err(|error| problem(&error))?;
@@ -120,7 +141,7 @@ fn read_file(path: &PathBuf) -> Result<ConfigFile, AppError> {
 }
 
 fn default_data_dir() -> Result<PathBuf, AppError> {
-    let home = |name: &str| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let home = |name: &str| set_in_environment(name).map(PathBuf::from);
     home("XDG_DATA_HOME")
         .or_else(|| home("HOME").map(|home| home.join(".local/share")))
         .map(|base| base.join("rollcall-school"))
@@ -149,8 +170,12 @@ mod tests {
         let flags = Serve { listen: Some("127.0.0.1:1".into()), ..Serve::default() };
         let settings = load("listen = '127.0.0.1:2'\nmax_connections = 7", flags).expect("valid");
         assert_eq!((settings.listen.port(), settings.max_connections), (1, 7));
-        let settings = load("", Serve::default()).expect("valid");
-        assert_eq!(settings.listen.to_string(), DEFAULT_LISTEN);
+        // As an empty variable of the environment arrives.
+        let empty = || Some(String::new());
+        let flags =
+            Serve { listen: empty(), max_connections: empty(), tls_cert: Some(PathBuf::new()), ..Serve::default() };
+        let settings = load("max_connections = 7", flags).expect("valid");
+        assert_eq!((settings.listen.to_string().as_str(), settings.max_connections), (DEFAULT_LISTEN, 7));
     }
 
     #[test]

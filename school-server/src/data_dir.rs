@@ -30,6 +30,15 @@ pub struct Ready {
     pub data_dir: PathBuf,
 }
 
+/// `serve.json`: beside what everybody is told, what only the commands on this folder need.
+#[derive(Serialize, Deserialize)]
+struct Announced {
+    #[serde(flatten)]
+    ready: Ready,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    key_file: Option<PathBuf>,
+}
+
 /// Which store an enrollment used last, so that later commands need no flags.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct RememberedStore {
@@ -51,6 +60,17 @@ pub struct DirLock {
     _file: File,
 }
 
+/// What this process makes, and what is left of it where it breaks, is for this user alone.
+pub fn keep_to_this_user() {
+    use rustix::process::{Resource, Rlimit, setrlimit};
+    // Files that others make for us, the database's among them.
+    rustix::process::umask(rustix::fs::Mode::RWXG | rustix::fs::Mode::RWXO);
+    // A core dump would hold keys.
+    if let Err(error) = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) }) {
+        tracing::warn!(%error, "core dumps could not be switched off");
+    }
+}
+
 impl DataDir {
     /// Opens the folder; creates it (0700) where it is missing.
     pub fn open(root: &Path) -> Result<Self, AppError> {
@@ -67,6 +87,20 @@ impl DataDir {
     /// The database's file.
     pub fn database(&self) -> PathBuf {
         self.root.join("school.db")
+    }
+
+    /// The database's files are for this user alone, in a folder too that others may enter. SQLite gives what it makes
+    /// beside the database the same rights. What cannot be made or changed is told by whoever opens it.
+    pub fn keep_database_private(&self) {
+        let _ = OpenOptions::new().create(true).append(true).mode(0o600).open(self.database());
+        for name in ["school.db", "school.db-wal", "school.db-shm"] {
+            let path = self.root.join(name);
+            let Ok(mode) = fs::metadata(&path).map(|found| found.permissions().mode()) else { continue };
+            if mode & 0o077 != 0 {
+                // An older version made it.
+                let _ = fs::set_permissions(&path, fs::Permissions::from_mode(mode & 0o700));
+            }
+        }
     }
 
     /// Where the token for the gRPC is kept.
@@ -140,15 +174,25 @@ impl DataDir {
         }
     }
 
-    /// Tells the commands beside a running receiver where it listens.
-    pub fn announce(&self, ready: &Ready) -> Result<(), AppError> {
-        let text = serde_json::to_vec(ready).expect("a Ready is plain data");
+    /// Tells the commands beside a running receiver where it listens, and which key seals its secret.
+    pub fn announce(&self, ready: &Ready, key_file: Option<&Path>) -> Result<(), AppError> {
+        let key_file = key_file.map(Path::to_owned);
+        let text = serde_json::to_vec(&Announced { ready: ready.clone(), key_file }).expect("plain data");
         write_private(&self.root.join("serve.json"), &text)
             .map_err(|e| AppError::while_doing(Kind::Internal, "announcing the receiver", e))
     }
 
     /// Where the running receiver listens, as it announced.
     pub fn announced(&self) -> Option<Ready> {
+        Some(self.announcement()?.ready)
+    }
+
+    /// The key file of the running receiver, where its secret is sealed with one.
+    pub fn announced_key_file(&self) -> Option<PathBuf> {
+        self.announcement()?.key_file
+    }
+
+    fn announcement(&self) -> Option<Announced> {
         serde_json::from_slice(&fs::read(self.root.join("serve.json")).ok()?).ok()
     }
 
@@ -173,7 +217,8 @@ impl DataDir {
 
 /// Replaces a file as a whole, readable by its owner only, and safe against a power cut.
 pub fn write_private(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    let folder = path.parent().unwrap_or(Path::new("."));
+    // A bare name's parent is the empty path, which nothing can open.
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(format!(".{}.tmp", hex::encode(random_bytes::<4>().as_slice())));

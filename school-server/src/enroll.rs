@@ -18,7 +18,7 @@ use crate::{
     commands::ReceiverClient,
     error::{AppError, Kind, ServerKeys},
     provider_link::{self, LinkError},
-    secrets::{SecretStore, StoreError},
+    secrets::{Claim, SecretStore, StoreError},
 };
 
 /// How often a lost answer is asked for again.
@@ -57,20 +57,21 @@ pub async fn enroll(
 
     let code_id = hex::encode(code.id);
     let claim_key = {
-        let purpose = code_id.clone();
-        blocking(secret_store, move |store| store.claim_key(&purpose)).await?
+        let claim = Claim::Code(code_id.clone());
+        blocking(secret_store, move |store| store.claim_key(&claim)).await?
     };
     let redeemed = redeem(&mut provider, code, &claim_key, host).await?;
     if redeemed.already_yours {
-        let enrolled = already_yours(&status, &redeemed)?;
-        // The answer to the confirm was lost: what it said is still to be done.
-        let finish = InstallSecretRequest {
-            secret_id: redeemed.secret_id,
-            start_after_sequence: Some(redeemed.start_after_sequence),
-            ..InstallSecretRequest::default()
-        };
-        receiver.install_secret(finish).await?;
-        blocking(secret_store, SecretStore::forget_claim).await?;
+        let (enrolled, newest) = already_yours(&status, &redeemed)?;
+        if newest {
+            // Where the answer to the confirm was lost, what it said is still to be done; else it changes nothing.
+            let finish = InstallSecretRequest {
+                secret_id: redeemed.secret_id,
+                start_after_sequence: Some(redeemed.start_after_sequence),
+                ..InstallSecretRequest::default()
+            };
+            receiver.install_secret(finish).await?;
+        }
         return Ok(enrolled);
     }
     let text = Zeroizing::new(redeemed.secret.clone());
@@ -103,7 +104,7 @@ pub async fn enroll(
         ConfirmRequest { code_id, claim_key: claim_key.to_vec(), proof: secret.prove(&redeemed.nonce).to_vec() };
     let confirmed = confirm(&mut provider, request).await?;
     receiver.install_secret(install(Some(confirmed.start_after_sequence))).await?;
-    blocking(secret_store, SecretStore::forget_claim).await?;
+    // The claim key stays until another code is redeemed: it tells the provider that this code is ours.
     Ok(Enrolled {
         school_name: redeemed.school_name,
         school_sourced_id: redeemed.school_sourced_id,
@@ -195,19 +196,24 @@ async fn confirm(
     })
 }
 
-/// A code that this installation confirmed before: right if the secret is in place, else lost for good.
-fn already_yours(status: &ReceiverStatus, redeemed: &RedeemResponse) -> Result<Enrolled, AppError> {
-    if !status.fingerprints.contains(&redeemed.fingerprint) {
+/// A code that this installation confirmed before: right if the secret is in place, or one that followed it in a rotation;
+/// else lost for good. Also answers whether it is the newest: only then nothing that came later can be undone.
+fn already_yours(status: &ReceiverStatus, redeemed: &RedeemResponse) -> Result<(Enrolled, bool), AppError> {
+    let newest = status.fingerprints.first() == Some(&redeemed.fingerprint);
+    let held = newest || status.fingerprints.contains(&redeemed.fingerprint);
+    let rotated = !redeemed.school_id.is_empty() && status.school_id == redeemed.school_id;
+    let (true, Some(fingerprint)) = (held || rotated, status.fingerprints.first()) else {
         let words =
             "this installation confirmed the code before, but its secret is gone: ask the provider for a new code";
         return Err(AppError::new(Kind::BadData, words).because("secret_gone"));
-    }
-    Ok(Enrolled {
+    };
+    let enrolled = Enrolled {
         school_name: status.school_name.clone(),
         school_sourced_id: status.school_sourced_id.clone(),
-        fingerprint: redeemed.fingerprint.clone(),
+        fingerprint: fingerprint.clone(),
         already_yours: true,
-    })
+    };
+    Ok((enrolled, newest))
 }
 
 fn is_lost(code: Code) -> bool {

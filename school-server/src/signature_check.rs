@@ -35,7 +35,7 @@ pub struct Finding {
     pub checks: Vec<Check>,
     /// One of the schema's words.
     pub cause: &'static str,
-    pub advice: &'static str,
+    pub advice: String,
 }
 
 /// Checks a pasted request with these secrets, of which the first `counting` verify today.
@@ -86,6 +86,13 @@ pub fn diagnose(secrets: &[SigningSecret], counting: usize, pasted: &Pasted<'_>)
     note("hmac", current, words);
 
     let verified = current && fresh && missing.is_empty();
+    if !missing.is_empty() {
+        let advice = format!(
+            "{} did not come with the request: paste what the provider sent, or look for a proxy that removes headers.",
+            missing.join(", ")
+        );
+        return Finding { verified, checks, cause: "missing_headers", advice };
+    }
     let (cause, advice) = if found.is_some() {
         if current {
             ("none", if fresh { "The signature is right." } else { CLOCKS })
@@ -97,7 +104,7 @@ pub fn diagnose(secrets: &[SigningSecret], counting: usize, pasted: &Pasted<'_>)
     } else {
         unexplained(pasted)
     };
-    Finding { verified, checks, cause, advice }
+    Finding { verified, checks, cause, advice: advice.to_owned() }
 }
 
 const CLOCKS: &str = "The signature is right, but the message is too old or too new: check both clocks, and that nothing holds requests back.";
@@ -266,6 +273,23 @@ mod tests {
         ] {
             let (found, verified) = cause(&ours, 1, &body);
             assert_eq!((found, verified), (expected, expected == "none"), "{}", String::from_utf8_lossy(&body));
+        }
+    }
+
+    #[test]
+    fn headers_that_are_missing_are_named() {
+        let signature = secret(1).sign(ID, 1_000, BODY.as_bytes());
+        for (id, timestamp, signature, missing) in [
+            ("", "", "", "webhook-id, webhook-timestamp, webhook-signature did"),
+            (ID, "1000", "", "webhook-signature did"),
+            (ID, " ", signature.as_str(), "webhook-timestamp did"),
+        ] {
+            let body = BODY.as_bytes();
+            let (received_at_s, expected_sha256, expected_bytes) = (1_100, "", 0);
+            let pasted = Pasted { id, timestamp, signature, body, received_at_s, expected_sha256, expected_bytes };
+            let finding = diagnose(&[secret(1)], 1, &pasted);
+            assert_eq!((finding.cause, finding.verified, finding.checks.len()), ("missing_headers", false, 6));
+            assert!(finding.advice.starts_with(missing), "{}", finding.advice);
         }
     }
 

@@ -8,6 +8,8 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 
+use crate::exit;
+
 /// The members that need a web view, the consoles and their tests: no default members. They are always selected together:
 /// with another selection dependencies have other features, and are compiled once more.
 pub const CONSOLES: [&str; 3] = ["desktop-provider", "desktop-school", "desktop-e2e"];
@@ -50,7 +52,8 @@ pub fn cargo() -> Command {
 /// Compiles both servers.
 pub fn servers(profile: Profile) -> Result<Binaries> {
     // `--bin` and not `--package`, so that dependencies have the features of all members and compile once.
-    let [provider, school] = programs(profile, ["provider-server", "school-server"], &[])?;
+    let built = programs(profile, ["provider-server", "school-server"], &[]);
+    let [provider, school] = built.map_err(exit::with(exit::INTERNAL))?;
     Ok(Binaries { provider, school })
 }
 
@@ -61,7 +64,7 @@ pub fn consoles(profile: Profile) -> Result<[PathBuf; 2]> {
         // As the packages have it: assets from the program alone, never from a development server.
         more.extend(["--features", "desktop-provider/custom-protocol,desktop-school/custom-protocol"]);
     }
-    programs(profile, ["desktop-provider", "desktop-school"], &more)
+    programs(profile, ["desktop-provider", "desktop-school"], &more).map_err(exit::with(exit::INTERNAL))
 }
 
 fn programs<const N: usize>(profile: Profile, names: [&str; N], more: &[&str]) -> Result<[PathBuf; N]> {

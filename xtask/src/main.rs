@@ -7,6 +7,7 @@ mod build;
 mod consoles;
 mod demo;
 mod dist;
+mod exit;
 mod installed;
 mod postgres;
 mod process;
@@ -63,7 +64,7 @@ fn main() -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => {
             eprintln!("error: no runtime: {error}");
-            return ExitCode::from(70);
+            return ExitCode::from(exit::INTERNAL);
         }
     };
     let outcome = runtime.block_on(async {
@@ -81,6 +82,24 @@ fn main() -> ExitCode {
     runtime.shutdown_background();
     outcome.unwrap_or_else(|error| {
         eprintln!("error: {error:#}");
-        ExitCode::FAILURE
+        ExitCode::from(exit::code(&error))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_definition_is_consistent_and_what_cannot_be_meant_is_a_usage_error() {
+        use clap::CommandFactory;
+        Task::command().debug_assert();
+        for line in ["bench --row 0", "bench --row 99", "test --flow 0", "test --flow 99", "soak --kills 1"] {
+            let error = Task::try_parse_from(std::iter::once("xtask").chain(line.split(' ')));
+            assert_eq!(error.err().map(|error| error.exit_code()), Some(2), "{line}");
+        }
+        for line in ["bench --row 1 --row 15", "test --flow 1"] {
+            assert!(Task::try_parse_from(std::iter::once("xtask").chain(line.split(' '))).is_ok(), "{line}");
+        }
+    }
 }

@@ -12,6 +12,7 @@ use tokio::sync::Mutex;
 
 use crate::{
     build::Binaries,
+    exit,
     process::{Launch, Process, command, random_text},
 };
 
@@ -52,7 +53,8 @@ impl Provider {
             ready: folder.join("provider.ready.json"),
             log: folder.join("provider.log"),
         };
-        let (process, ready) = launch.start().await?;
+        // Later starts come after kills: that one of those fails is what a check finds.
+        let (process, ready) = launch.start().await.map_err(exit::with(exit::INTERNAL))?;
         let server = address(&ready, "grpc")?;
         launch.arguments = arguments(&server);
         Ok(Self {

@@ -8,6 +8,8 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 
+use crate::exit;
+
 /// A program that is needed, and the Debian package that brings it.
 pub struct Need {
     /// A program, or a library as `name.pc`.
@@ -64,12 +66,12 @@ pub const WINDOWS: [Need; 10] = [
 /// Installs what is missing; says so.
 pub fn ensure(needs: &[Need]) -> Result<()> {
     let missing: Vec<&Need> = needs.iter().filter(|need| !need.is_there()).collect();
-    install_all(&missing)
+    install_all(&missing).map_err(exit::with(exit::INTERNAL))
 }
 
 /// Installs a package whose program is looked for elsewhere than in the PATH.
 pub fn install(program: &'static str, package: &'static str, why: &'static str) -> Result<()> {
-    install_all(&[&Need { program, package, why }])
+    install_all(&[&Need { program, package, why }]).map_err(exit::with(exit::INTERNAL))
 }
 
 fn install_all(missing: &[&Need]) -> Result<()> {

@@ -7,12 +7,15 @@ use serde::Serialize;
 use super::{Config, KeySource};
 use crate::{mail::settings::MailSettings, model::retention};
 
+/// In place of a key file's name.
+pub const KEY_IN_ENVIRONMENT: &str = "(WEBHOOK_ENCRYPTION_KEY)";
+
 impl Config {
     /// What `config print` shows: every setting in force, no secret.
     pub fn shown(&self) -> Shown {
         let key_file = match &self.key_source {
             KeySource::File { path, .. } => path.display().to_string(),
-            KeySource::Environment(_) => "(WEBHOOK_ENCRYPTION_KEY)".into(),
+            KeySource::Environment(_) => KEY_IN_ENVIRONMENT.into(),
         };
         Shown {
             data_dir: self.data_dir.display().to_string(),

@@ -113,7 +113,7 @@ impl OwnerCommand {
             username: credentials.username,
             password: password.to_string(),
         };
-        let grant = session.staff().claim_owner(session.call(request)).await?.into_inner();
+        let grant = session.staff().claim_owner(session.call(request)).await.map_err(Failure::sign_in)?.into_inner();
         keep(grant, token_file, output)
     }
 }
@@ -123,7 +123,7 @@ impl Credentials {
         let token_file = token_file(session)?;
         let password = read_line(&self.password_file, "password")?;
         let request = pb::LoginRequest { username: self.username, password: password.to_string() };
-        let grant = session.staff().login(session.call(request)).await?.into_inner();
+        let grant = session.staff().login(session.call(request)).await.map_err(Failure::sign_in)?.into_inner();
         keep(grant, token_file, output)
     }
 }

@@ -43,6 +43,14 @@ impl Failure {
         if bad_data { Self { code: exit::BAD_DATA, ..failure } } else { failure }
     }
 
+    /// The same of a sign-in, where nobody is helped by being told to sign in.
+    pub fn sign_in(status: Status) -> Self {
+        match status.code() {
+            Code::Unauthenticated => Self::new(exit::DENIED, status.message()),
+            _ => status.into(),
+        }
+    }
+
     /// A failed connect.
     pub fn connect(server: &str, error: &(dyn std::error::Error + 'static)) -> Self {
         match PinMismatch::find(error) {
@@ -143,6 +151,13 @@ mod tests {
     fn bad_data_in_a_file_is_not_a_usage_error() {
         assert_eq!(Failure::from_data(Status::invalid_argument("line 3")), Failure::new(65, "line 3"));
         assert_eq!(Failure::from_data(Status::not_found("no such district")).code, 1);
+    }
+
+    #[test]
+    fn a_refused_sign_in_does_not_tell_to_sign_in() {
+        let wrong = || Status::unauthenticated("the name or the password is wrong");
+        assert_eq!(Failure::sign_in(wrong()), Failure::new(77, "the name or the password is wrong"));
+        assert!(Failure::from(wrong()).message.contains("`ctl login`"));
     }
 
     #[test]

@@ -395,31 +395,36 @@ async fn problems(run: String, severity: String, csv: bool, session: &Session, o
     }
 }
 
+/// What is known of a run; what a zip is stands in its manifest, which may not be read yet, or never be.
+fn fields(run: &pb::ImportRun) -> Fields {
+    let counts = run.counts.unwrap_or_default();
+    let version = if run.version.is_empty() { String::new() } else { format!("OneRoster {}", run.version) };
+    let mut fields = Fields::default()
+        .with("run", &run.id)
+        .with("state", state_name(run))
+        .with("file", &run.file_name)
+        .with("format", format!("{version} {}", run.kind).trim())
+        .with("profile", &run.profile)
+        .with("error", &run.error)
+        .with("created", counts.created)
+        .with("updated", counts.updated)
+        .with("deleted", counts.deleted)
+        .with("unchanged", counts.unchanged)
+        .with("rejected", counts.rejected)
+        .with("problems", format!("{} errors, {} warnings", counts.errors, counts.warnings))
+        .with("schools created", counts.schools_created)
+        .with("applied", run.applied)
+        .with("undo skipped", if run.undo_skipped == 0 { String::new() } else { run.undo_skipped.to_string() })
+        .with("started", format!("{} by {}", time(run.started_at.as_ref()), run.started_by))
+        .with("finished", time(run.finished_at.as_ref()));
+    for hold in &run.holds {
+        fields = fields.with("hold", format!("{} {}: {}", hold.code, hold.school_sourced_id, hold.message));
+    }
+    fields
+}
+
 fn show(run: &pb::ImportRun, output: &Output) -> std::io::Result<()> {
-    output.one(run, |run| {
-        let counts = run.counts.unwrap_or_default();
-        let mut fields = Fields::default()
-            .with("run", &run.id)
-            .with("state", state_name(run))
-            .with("file", &run.file_name)
-            .with("format", format!("OneRoster {} {}, {}", run.version, run.kind, run.profile))
-            .with("error", &run.error)
-            .with("created", counts.created)
-            .with("updated", counts.updated)
-            .with("deleted", counts.deleted)
-            .with("unchanged", counts.unchanged)
-            .with("rejected", counts.rejected)
-            .with("problems", format!("{} errors, {} warnings", counts.errors, counts.warnings))
-            .with("schools created", counts.schools_created)
-            .with("applied", run.applied)
-            .with("undo skipped", if run.undo_skipped == 0 { String::new() } else { run.undo_skipped.to_string() })
-            .with("started", format!("{} by {}", time(run.started_at.as_ref()), run.started_by))
-            .with("finished", time(run.finished_at.as_ref()));
-        for hold in &run.holds {
-            fields = fields.with("hold", format!("{} {}: {}", hold.code, hold.school_sourced_id, hold.message));
-        }
-        fields
-    })?;
+    output.one(run, fields)?;
     if !output.is_json() && !run.schools.is_empty() {
         let rows: Vec<Vec<String>> = run
             .schools
@@ -459,6 +464,16 @@ mod tests {
         for (state, waited, code) in cases {
             assert_eq!(exit_of(state, waited), code, "{state:?}");
         }
+    }
+
+    #[test]
+    fn of_a_zip_that_was_not_read_no_format_is_told() {
+        let mut run = pb::ImportRun { profile: "lenient".into(), ..Default::default() };
+        let told = fields(&run).render();
+        assert!(!told.contains("format") && told.contains("profile          lenient\n"), "{told}");
+        (run.version, run.kind) = ("1.2".into(), "bulk".into());
+        let told = fields(&run).render();
+        assert!(told.contains("format           OneRoster 1.2 bulk\n"), "{told}");
     }
 
     #[test]

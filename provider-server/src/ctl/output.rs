@@ -74,7 +74,8 @@ impl Fields {
         self
     }
 
-    fn render(&self) -> String {
+    /// As they are printed.
+    pub fn render(&self) -> String {
         let width = self.0.iter().map(|(name, _)| name.len()).max().unwrap_or_default();
         self.0.iter().map(|(name, value)| format!("{name:<width$}  {}\n", printable(value))).collect()
     }

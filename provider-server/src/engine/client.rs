@@ -36,6 +36,8 @@ use crate::{
 const MAX_ANSWER_BYTES: usize = 64 * 1024;
 /// Header values are kept up to this, in bytes.
 const MAX_KEPT_VALUE_BYTES: usize = 4_096;
+/// Names and values of all of them together that are kept; a receiver may send hundreds of them.
+const MAX_KEPT_HEAD_BYTES: usize = 16 * 1024;
 /// Longer fingerprints than this are none.
 const MAX_FINGERPRINT_BYTES: usize = 128;
 const IDLE_LIMIT: Duration = Duration::from_secs(30);
@@ -272,7 +274,13 @@ fn kept_headers(headers: &HeaderMap) -> Vec<(String, String)> {
     let value = |value: &header::HeaderValue| {
         String::from_utf8_lossy(&value.as_bytes()[..value.len().min(MAX_KEPT_VALUE_BYTES)]).into_owned()
     };
-    headers.iter().map(|(name, v)| (name.as_str().to_owned(), value(v))).collect()
+    let mut left = MAX_KEPT_HEAD_BYTES;
+    let kept = headers.iter().map(|(name, v)| (name.as_str().to_owned(), value(v)));
+    let fits = |(name, value): &(String, String)| {
+        left = left.saturating_sub(name.len() + value.len());
+        left > 0
+    };
+    kept.take_while(fits).collect()
 }
 
 /// Finds what failed below the client. Its own words hold the URL and are not used.

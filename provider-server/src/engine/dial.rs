@@ -170,7 +170,8 @@ impl Dialer {
         for socket in &sockets {
             self.policy.vet(*socket, plaintext).map_err(|blocked: Blocked| failed(Cause::Blocked, blocked.as_str()))?;
         }
-        Ok(sockets)
+        let reached: Vec<SocketAddr> = sockets.into_iter().filter(has_way).collect();
+        if reached.is_empty() { Err(failed(Cause::Connect, "unreachable")) } else { Ok(reached) }
     }
 
     /// TCP to the first address that answers.
@@ -203,6 +204,12 @@ impl Dialer {
             Err(_) => Err(failed(Cause::Timeout, "tls")),
         }
     }
+}
+
+/// Whether this machine has an address of its own to reach it from. One without IPv6 has none for an IPv6 address, and a
+/// connection would fail as if no port were left. Nothing is sent.
+fn has_way(to: &SocketAddr) -> bool {
+    to.is_ipv4() || std::net::UdpSocket::bind("[::]:0").and_then(|socket| socket.connect(to)).is_ok()
 }
 
 /// Whether this machine has no handle, memory or port left for a connection.

@@ -37,13 +37,22 @@ pub struct Limits {
     pub young: u32,
     /// Outcomes that are not durable yet; more than this, and nothing new is sent.
     pub unrecorded: usize,
+    /// What receivers answered with them, of failures.
+    pub answers_bytes: usize,
     /// Messages of one page.
     pub page: u32,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { memory_bytes: 32 << 20, in_flight: 2_048, young: 256, unrecorded: 4_096, page: 512 }
+        Self {
+            memory_bytes: 32 << 20,
+            in_flight: 2_048,
+            young: 256,
+            unrecorded: 4_096,
+            answers_bytes: 16 << 20,
+            page: 512,
+        }
     }
 }
 
@@ -112,6 +121,7 @@ pub struct Scheduler {
     /// The wall clock at the last look, Unix ms.
     latest_ms: i64,
     unrecorded: usize,
+    answers_bytes: usize,
     pending: Recording,
     notes: HashMap<usize, SchoolNotes>,
     verified_ms: HashMap<SecretId, i64>,
@@ -137,6 +147,7 @@ impl Scheduler {
             pace: Pace::new(limits.young),
             latest_ms: 0,
             unrecorded: 0,
+            answers_bytes: 0,
             pending: Recording::default(),
             notes: HashMap::new(),
             verified_ms: HashMap::new(),

@@ -51,6 +51,8 @@ pub struct Breaker {
     pub next_from: u64,
     /// When a message was delivered last, Unix ms; 0 where none was.
     pub last_success_ms: i64,
+    /// While down, where staff had the next probe made earlier: when it was due, Unix ms.
+    due_ms: Option<i64>,
     /// Sequences of the messages that failed in a row with the receiver in trouble.
     in_trouble: Vec<u64>,
 }
@@ -76,6 +78,20 @@ impl Breaker {
     pub fn set_back(&mut self, by_ms: i64) {
         self.retry_at_ms = self.retry_at_ms.saturating_sub(by_ms);
         self.last_success_ms = self.last_success_ms.saturating_sub(by_ms);
+        self.due_ms = self.due_ms.map(|due_ms| due_ms.saturating_sub(by_ms));
+    }
+
+    /// The next probe is made now. Its failure says no more than what was known, and puts off no later one.
+    pub fn hasten(&mut self, now_ms: i64) {
+        if self.retry_at_ms > now_ms {
+            self.due_ms.get_or_insert(self.retry_at_ms);
+            self.retry_at_ms = now_ms;
+        }
+    }
+
+    /// When the next probe is due after a hastened one, Unix ms; once.
+    pub(super) fn take_due(&mut self, now_ms: i64) -> Option<i64> {
+        self.due_ms.take().filter(|due_ms| *due_ms > now_ms)
     }
 
     /// Counts a failure of the receiver; true once enough different messages failed in a row.

@@ -101,6 +101,13 @@ pub struct Answer {
     pub body: Bytes,
 }
 
+impl Answer {
+    /// What it takes in memory, without the bookkeeping.
+    pub fn size_bytes(&self) -> usize {
+        self.body.len() + self.headers.iter().map(|(name, value)| name.len() + value.len()).sum::<usize>()
+    }
+}
+
 /// What came of one attempt.
 #[derive(Clone, Debug, Default)]
 pub struct Outcome {

@@ -93,8 +93,13 @@ pub fn settle(
         }
         Health::Failing => breaker.retry_at_ms = breaker.retry_at_ms.max(later(now_ms, wait_ms)),
         Health::Down if attempt.is_trial => {
-            breaker.probe_wait_ms = policy.next_probe_wait_ms(breaker.probe_wait_ms);
-            breaker.retry_at_ms = later(now_ms, jittered(breaker.probe_wait_ms, jitter).max(wait_ms));
+            breaker.retry_at_ms = match breaker.take_due(now_ms) {
+                Some(due_ms) => due_ms.max(later(now_ms, wait_ms)),
+                None => {
+                    breaker.probe_wait_ms = policy.next_probe_wait_ms(breaker.probe_wait_ms);
+                    later(now_ms, jittered(breaker.probe_wait_ms, jitter).max(wait_ms))
+                }
+            };
             breaker.next_from = next_from(attempt, outcome);
         }
         Health::Down => {}
@@ -247,6 +252,23 @@ mod tests {
         let failed = check(&probe, &Outcome::failed(Cause::Connect, ""), &last.breaker);
         assert_eq!((failed.breaker.retry_at_ms, failed.breaker.next_from), (NOW_MS + 1_800_000, 0));
         assert_eq!(check(&probe, &Outcome::default(), &failed.breaker).breaker.health, Health::Ok);
+    }
+
+    #[test]
+    fn a_probe_that_staff_hastened_puts_off_no_later_one() {
+        let unreachable = Outcome::failed(Cause::Connect, "");
+        let probe = Attempted { is_trial: true, trigger: Trigger::Probe, ..attempt(1, 0) };
+        let planned = Breaker::stored(Health::Down, NOW_MS + 900_000, 900_000, 0);
+        let mut breaker = planned.clone();
+        for _ in 0..5 {
+            breaker.hasten(NOW_MS);
+            breaker.hasten(NOW_MS);
+            assert_eq!(breaker.retry_at_ms, NOW_MS);
+            breaker = check(&probe, &unreachable, &breaker).breaker;
+            assert_eq!((breaker.retry_at_ms, breaker.probe_wait_ms), (planned.retry_at_ms, planned.probe_wait_ms));
+        }
+        let due = Breaker::stored(Health::Down, NOW_MS, 900_000, 0);
+        assert_eq!(check(&probe, &unreachable, &due).breaker.probe_wait_ms, 1_800_000, "one that was due does");
     }
 
     #[test]

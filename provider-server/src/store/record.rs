@@ -83,8 +83,8 @@ pub struct SchoolUpdate {
     pub probe_wait_ms: u64,
     /// When a message was delivered last; 0 where none was in this batch.
     pub last_delivered_ms: i64,
-    /// The endpoint answered 410.
-    pub gone: bool,
+    /// The version of the connection whose endpoint answered 410.
+    pub gone: Option<u64>,
     /// Deliveries may supersede messages that are parked alone.
     pub supersedes: bool,
     /// The secret that the receiver says it verified with, where it is time to note it.
@@ -101,7 +101,7 @@ impl SchoolUpdate {
             retry_at_ms: 0,
             probe_wait_ms: 0,
             last_delivered_ms: 0,
-            gone: false,
+            gone: None,
             supersedes: false,
             verified: None,
         }
@@ -141,8 +141,10 @@ pub async fn record(tx: &mut Tx<'_>, batch: &RecordBatch) -> Result<Vec<Lost>, S
     }
     insert_attempts(tx, &attempts, &mut next, &deleted).await?;
     supersede(tx, batch).await?;
-    for school in batch.schools.iter().filter(|school| school.gone) {
-        hold(tx, school.school).await?;
+    for school in &batch.schools {
+        if let Some(version) = school.gone {
+            hold(tx, school.school, version).await?;
+        }
     }
     for school in &batch.schools {
         if let Some(secret) = school.verified {
@@ -340,20 +342,19 @@ async fn supersede(tx: &mut Tx<'_>, batch: &RecordBatch) -> Result<(), StoreErro
     Ok(())
 }
 
-/// The endpoint said 410: everything is kept until staff resume it.
-async fn hold(tx: &mut Tx<'_>, school: SchoolId) -> Result<(), StoreError> {
+/// The endpoint said 410: everything is kept until staff resume it. Where they named another endpoint since, what the old
+/// one refused is read again.
+async fn hold(tx: &mut Tx<'_>, school: SchoolId, version: u64) -> Result<(), StoreError> {
     let held = tx
         .conn
         .execute(
             "UPDATE schools SET state = 'held', connection_version = connection_version + 1,
                 reason = 'The school''s system answered 410 Gone: deliveries are kept until you resume them.'
-             WHERE school_id = $1 AND state = 'active'",
-            vec![school.into()],
+             WHERE school_id = $1 AND state = 'active' AND connection_version = $2",
+            vec![school.into(), version.into()],
         )
         .await?;
-    if held > 0 {
-        tx.after_commit(Committed::Connection(school));
-    }
+    tx.after_commit(if held > 0 { Committed::Connection(school) } else { Committed::Reload(school) });
     Ok(())
 }
 

@@ -30,7 +30,7 @@ pub struct SecretInfo {
     /// pending, active, retiring, ended
     pub state: String,
     pub created_ms: i64,
-    /// When a retiring one stops signing.
+    /// When a retiring one stops signing, and an ended one stopped.
     pub expires_ms: Option<i64>,
     pub last_verified_ms: Option<i64>,
 }
@@ -168,19 +168,24 @@ pub async fn check_room(tx: &mut Tx<'_>, school: SchoolId) -> Result<(), StoreEr
     Ok(())
 }
 
-/// Ends one secret for good: nothing of it is left but its fingerprint.
+/// Ends one secret for good: nothing of it is left but its fingerprint, and until when it signed. One that waited never did.
 pub async fn end(tx: &mut Tx<'_>, id: SecretId) -> Result<(), StoreError> {
-    let sql = "UPDATE secrets SET state = 'ended', sealed = $2, nonce = NULL, claim_hash = NULL WHERE secret_id = $1";
-    tx.conn.execute(sql, vec![id.into(), Vec::new().into()]).await.map(drop)
+    let sql = "UPDATE secrets SET state = 'ended', sealed = $2, nonce = NULL, claim_hash = NULL,
+                  expires_ms = CASE WHEN state = 'pending' THEN created_ms
+                      WHEN expires_ms <= $3 THEN expires_ms ELSE $3 END
+               WHERE secret_id = $1";
+    tx.conn.execute(sql, vec![id.into(), Vec::new().into(), tx.now_ms.into()]).await.map(drop)
 }
 
 /// Ends those of a school that sign or wait, but this one. Answers their ids.
 pub async fn end_others(tx: &mut Tx<'_>, school: SchoolId, but: Option<SecretId>) -> Result<Vec<SecretId>, StoreError> {
-    let sql = "UPDATE secrets SET state = 'ended', sealed = $3, nonce = NULL, claim_hash = NULL
+    let sql = "UPDATE secrets SET state = 'ended', sealed = $3, nonce = NULL, claim_hash = NULL,
+                  expires_ms = CASE WHEN state = 'pending' THEN created_ms
+                      WHEN expires_ms <= $4 THEN expires_ms ELSE $4 END
                WHERE school_id = $1 AND state IN ('pending', 'active', 'retiring') AND secret_id <> $2
                RETURNING secret_id";
     let but = but.map_or_else(|| Vec::new().into(), Into::into);
-    let rows = tx.conn.query(sql, vec![school.into(), but, Vec::new().into()]).await?;
+    let rows = tx.conn.query(sql, vec![school.into(), but, Vec::new().into(), tx.now_ms.into()]).await?;
     rows.into_iter().map(|mut row| row.take(0)).collect()
 }
 

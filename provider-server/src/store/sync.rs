@@ -55,33 +55,48 @@ pub async fn run(store: Store, stop: CancellationToken) {
     loop {
         // Waiting starts before the look, so that a wake in between is not missed.
         let wake = store.shared().sync_wake.notified();
-        match sync_all(&store, &stop).await {
-            Ok(()) => {}
-            Err(StoreError::Stopping) => return,
-            Err(error) => tracing::error!(%error, "a sync was interrupted; it goes on at the next change or start"),
+        let synced = sync_all(&store, &stop).await;
+        if matches!(synced, Err(StoreError::Stopping)) {
+            return;
         }
+        // What failed is tried again; and where there are other servers, the one that began a sync may be dead.
+        let looks_again = synced.is_err() || store.database().is_shared();
         tokio::select! {
             () = stop.cancelled() => return,
             () = wake => {}
-            // The server that began a sync may be dead.
-            () = tokio::time::sleep(LOOK_EVERY), if store.database().is_shared() => {}
+            () = tokio::time::sleep(LOOK_EVERY), if looks_again => {}
         }
     }
 }
 
+/// A page for each school, until none is left. A school that fails keeps no other one waiting: it is told at the end.
 async fn sync_all(store: &Store, stop: &CancellationToken) -> Result<(), StoreError> {
+    let (mut after, mut is_done, mut failed) = (Vec::new(), true, Ok(()));
     loop {
-        let sql = "SELECT school_id FROM schools WHERE sync_from IS NOT NULL ORDER BY school_id LIMIT 100";
-        let rows = store.reader().await?.query(sql, vec![]).await?;
+        let sql = "SELECT school_id FROM schools WHERE sync_from IS NOT NULL AND school_id > $1
+                   ORDER BY school_id LIMIT 100";
+        let rows = store.reader().await?.query(sql, vec![after.clone().into()]).await?;
+        if rows.is_empty() && (is_done || failed.is_err()) {
+            return failed;
+        }
         if rows.is_empty() {
-            return Ok(());
+            (after, is_done) = (Vec::new(), true);
         }
         for mut row in rows {
             let school: SchoolId = row.take(0)?;
             if stop.is_cancelled() {
                 return Ok(());
             }
-            store.act(move |tx| Box::pin(sync_page(tx, school))).await?;
+            is_done = false;
+            after = school.as_bytes().to_vec();
+            match store.act(move |tx| Box::pin(sync_page(tx, school))).await {
+                Ok(()) => {}
+                Err(StoreError::Stopping) => return Err(StoreError::Stopping),
+                Err(error) => {
+                    tracing::error!(%school, %error, "a sync was interrupted; it is tried again");
+                    failed = Err(error);
+                }
+            }
         }
     }
 }

@@ -6,7 +6,7 @@ use provider_server::{
     store::{
         Committed, StoreError, audit,
         changes::{self, ChangeQueue, MAX_BATCH, Outcomes},
-        keys::KeyCache,
+        keys::{KeyCache, school_scope},
         roster, sync,
     },
 };
@@ -99,6 +99,40 @@ async fn a_school_that_was_never_connected_gets_a_sync_of_every_current_student_
     let sent: StudentData<Box<serde_json::value::RawValue>> =
         serde_json::from_str(events[0].2.data.get()).expect("a student");
     assert_eq!(lines[0].json, sent.object.get(), "the export's line is the bytes that were sent");
+}
+
+/// The first school's data key is gone, so that each of its pages fails.
+#[tokio::test]
+async fn a_sync_that_fails_keeps_no_other_school_waiting_and_is_tried_again() {
+    let mut test = TestStore::new().await;
+    let (district, mut schools) = test.district(&["a", "b"]).await;
+    let queue = ChangeQueue::start(test.store.clone());
+    submit(&queue, put(district, "S-1", "Ada", &["a", "b"])).await;
+    schools.sort_unstable();
+    let (store, scope) = (test.store.clone(), school_scope(schools[0]));
+    let rename = async |from: &str, to: &str| {
+        let values = vec![from.to_owned().into(), to.to_owned().into()];
+        let sql = "UPDATE data_keys SET scope = $2 WHERE scope = $1";
+        assert_eq!(store.act(move |tx| Box::pin(tx.conn.execute(sql, values))).await.expect("renamed"), 1);
+    };
+    rename(&scope, "hidden").await;
+    test.store.shared().keys.forget_all();
+    for school in &schools {
+        test.activate(*school).await;
+    }
+    let stop = CancellationToken::new();
+    let worker = tokio::spawn(sync::run(test.store.clone(), stop.clone()));
+    let next = async |test: &mut TestStore| loop {
+        let committed = test.committed.recv().await.expect("the store lives");
+        if let Committed::Deliveries(deliveries) = committed {
+            return deliveries.into_iter().map(|delivery| delivery.school).collect::<Vec<_>>();
+        }
+    };
+    assert_eq!(next(&mut test).await, [schools[1]]);
+    rename("hidden", &scope).await;
+    assert_eq!(next(&mut test).await, [schools[0]], "without a word to the worker");
+    stop.cancel();
+    worker.await.expect("ends");
 }
 
 #[tokio::test]

@@ -2,6 +2,8 @@
 
 mod audit;
 mod changes;
+#[cfg(unix)]
+mod commands;
 mod engine;
 #[cfg(target_os = "linux")]
 mod faults;

@@ -304,7 +304,7 @@ impl ReceiverService for Desk {
             verified: found.verified,
             checks: checks.collect(),
             likely_cause: found.cause.to_owned(),
-            advice: found.advice.to_owned(),
+            advice: found.advice,
         }))
     }
 }

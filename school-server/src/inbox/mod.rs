@@ -5,7 +5,7 @@ pub mod plan;
 pub mod window;
 mod writer;
 
-use std::time::Instant;
+use std::{sync::Arc, time::Instant};
 
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -14,7 +14,7 @@ use crate::{
         message::Message,
         verdict::{Outcome, Verdict},
     },
-    secrets::Identity,
+    secrets::{Identity, Keys},
 };
 pub use writer::{Writer, WriterFailure};
 
@@ -26,6 +26,8 @@ const REFUSED_QUEUE: usize = 512;
 /// A verified message that waits for its commit.
 pub struct Job {
     pub message: Message,
+    /// The keys whose newest secret signed it: then it is from the school that they were handed over for.
+    pub newest: Option<Arc<Keys>>,
     /// When the request's head had arrived.
     pub started: Instant,
     pub answer: oneshot::Sender<Outcome>,
@@ -47,7 +49,8 @@ pub struct Recorded {
 
 /// What else the writer is asked for.
 pub enum Order {
-    /// Notes whose data this is; refused where the rows are another school's.
+    /// Notes whose data this is; refused where the rows are another school's. `start_after` comes with the confirm, and
+    /// only then a school that was registered anew takes the place of the one before.
     Identify { identity: Identity, start_after: Option<u64>, answer: oneshot::Sender<Result<(), String>> },
 }
 
@@ -79,9 +82,9 @@ impl Inbox {
     }
 
     /// Hands a message over and waits for its commit. Where the queue is full or the writer has ended: busy.
-    pub async fn deliver(&self, message: Message, started: Instant) -> Outcome {
+    pub async fn deliver(&self, message: Message, newest: Option<Arc<Keys>>, started: Instant) -> Outcome {
         let (answer, answered) = oneshot::channel();
-        match self.jobs.try_send(Job { message, started, answer }) {
+        match self.jobs.try_send(Job { message, newest, started, answer }) {
             Ok(()) => answered.await.unwrap_or(Outcome::Busy),
             Err(_) => Outcome::Busy,
         }

@@ -1,5 +1,7 @@
 //! The one thread that writes.
 
+mod owner;
+
 use std::{collections::HashMap, time::Duration};
 
 use rollcall_proto::id::EventId;
@@ -8,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
 
 use super::{
-    Job, Order, Queues, Recorded,
+    Job, Queues, Recorded,
     plan::{Plan, plan, record},
     window::Window,
 };
@@ -52,6 +54,9 @@ pub struct Writer {
     finish: CancellationToken,
     window: Window,
     identity: Identity,
+    /// A school with the same sourcedId that the provider registered anew: it takes the place of `identity` once something
+    /// shows that the provider confirmed it.
+    successor: Option<Identity>,
     newest: u64,
     /// Versions known to equal the rows; this thread is the only writer.
     versions: HashMap<String, u64>,
@@ -78,6 +83,7 @@ impl Writer {
             finish,
             window: state.window,
             identity: state.identity,
+            successor: None,
             newest: state.newest,
             versions: HashMap::new(),
             expect_duplicates: false,
@@ -162,6 +168,7 @@ impl Writer {
     }
 
     fn write(&mut self, jobs: &[Job], refused: &[Recorded]) -> Result<Vec<Outcome>, StoreFailure> {
+        self.meet_successor(jobs)?;
         self.learn_versions(jobs)?;
         let now_ms = self.clock.now_ms();
         let mut look_up = self.expect_duplicates;
@@ -220,35 +227,6 @@ impl Writer {
             self.versions.extend(found);
         }
         Ok(())
-    }
-
-    fn carry_out(&mut self, order: Order) -> Result<(), WriterFailure> {
-        let Order::Identify { identity, start_after, answer } = order;
-        let held = &self.identity;
-        let other = |held: &str, new: &str| !held.is_empty() && !new.is_empty() && held != new;
-        if other(&held.school_sourced_id, &identity.school_sourced_id)
-            || other(&held.district_sourced_id, &identity.district_sourced_id)
-        {
-            let words = format!(
-                "this data directory holds the roster of school {} of district {}: use another --data-dir",
-                held.school_sourced_id, held.district_sourced_id
-            );
-            drop(answer.send(Err(words)));
-            return Ok(());
-        }
-        let mut window = self.window.clone();
-        window.begin_after(start_after.unwrap_or(0));
-        match self.store.identify(&identity, &window) {
-            Ok(()) => {
-                (self.identity, self.window) = (identity, window);
-                drop(answer.send(Ok(())));
-                Ok(())
-            }
-            Err(failure) => {
-                drop(answer.send(Err(failure.to_string())));
-                survive(failure)
-            }
-        }
     }
 
     /// Applies what an older version kept and this one knows.

@@ -154,7 +154,7 @@ impl Receiver {
                 return Answer::refused(StatusCode::UNAUTHORIZED, verdict, error.to_string());
             }
         };
-        let mut answer = self.take(&keys, &body, id, started).await;
+        let mut answer = self.take(&keys, &body, (index, id), started).await;
         answer.verified_key = keys.fingerprints.get(index).cloned();
         answer
     }
@@ -168,11 +168,12 @@ impl Receiver {
         (Limited::new(body, MAX_BODY_BYTES).collect().await.map(Collected::to_bytes), place)
     }
 
-    /// A verified body: parsed, delivered, answered after its commit.
-    async fn take(&self, keys: &Keys, body: &Bytes, id: &str, started: Instant) -> Answer {
+    /// A body that this secret signed under this id: parsed, delivered, answered after its commit.
+    async fn take(&self, keys: &Arc<Keys>, body: &Bytes, (secret, id): (usize, &str), started: Instant) -> Answer {
         match message::parse(body, id, &keys.identity) {
             Ok(message) => {
-                let outcome = self.inbox.deliver(message, started).await;
+                let newest = (secret == 0).then(|| keys.clone());
+                let outcome = self.inbox.deliver(message, newest, started).await;
                 let words = outcome.as_str().to_owned();
                 let committed = !matches!(outcome, verdict::Outcome::DiskFull | verdict::Outcome::Busy);
                 Answer { recorded: committed, ..Answer::refused(outcome.code(), outcome.verdict(), words) }

@@ -36,6 +36,10 @@ impl FileStore {
         Self { folder, key_file }
     }
 
+    pub(super) fn key_file(&self) -> &Path {
+        &self.key_file
+    }
+
     /// Reads and opens a sealed file; none is `None`.
     pub(super) fn get(&self, name: &str) -> Result<Option<Zeroizing<Vec<u8>>>, StoreError> {
         let path = self.path(name);

@@ -5,7 +5,10 @@ mod live;
 mod read_only;
 mod stored;
 
-use std::{path::PathBuf, time::SystemTime};
+use std::{
+    path::{Path, PathBuf},
+    time::SystemTime,
+};
 
 use rollcall_keychain::{Keychain, KeychainError};
 use rollcall_proto::{digest::DigestKey, webhook::signature::SigningSecret};
@@ -17,7 +20,33 @@ pub use live::{Keys, LiveKeys, Problem};
 /// Secrets kept beside each other at most: the newest, and older ones in their overlap.
 pub const MAX_SECRETS: usize = 4;
 const ENROLLMENT: &str = "enrollment";
-const CLAIM: &str = "claim";
+
+/// What a claim key is for. Each kind has an entry of its own, so that neither ends what the other began.
+#[derive(Clone, Debug)]
+pub enum Claim {
+    /// An enrollment code, by its id. Kept after its confirm, so that the same code again is known as ours.
+    Code(String),
+    /// A rotation.
+    Rotation,
+}
+
+impl Claim {
+    /// The name it is stored under.
+    fn entry(&self) -> &'static str {
+        match self {
+            Self::Code(_) => "claim",
+            Self::Rotation => "claim-rotation",
+        }
+    }
+
+    /// What the stored key must be for.
+    fn purpose(&self) -> &str {
+        match self {
+            Self::Code(id) => id,
+            Self::Rotation => "rotation",
+        }
+    }
+}
 
 /// Everything that an enrollment handed over. Has neither Debug nor Serialize.
 #[derive(Clone)]
@@ -129,6 +158,14 @@ impl SecretStore {
         }
     }
 
+    /// The key that seals the secret, in the store that has one.
+    pub fn key_file(&self) -> Option<&Path> {
+        match self {
+            Self::File(store) => Some(store.key_file()),
+            Self::Keychain { .. } | Self::Credential(_) | Self::Env => None,
+        }
+    }
+
     /// Reads the enrollment; none stored is `None`. Blocks.
     pub fn load(&self) -> Result<Option<Enrollment>, StoreError> {
         match self {
@@ -152,36 +189,28 @@ impl SecretStore {
         }
     }
 
-    /// The claim key for `purpose` (a code's id, or a rotation), made and stored on first use, so that a lost answer
-    /// can be asked for again. Blocks.
-    pub fn claim_key(&self, purpose: &str) -> Result<Zeroizing<[u8; 32]>, StoreError> {
-        let prefix = [purpose.as_bytes(), b"\0"].concat();
-        if let Some(kept) = self.get(CLAIM)?
+    /// The claim key, made and stored on first use, so that a lost answer can be asked for again. One for another code
+    /// replaces it. Blocks.
+    pub fn claim_key(&self, claim: &Claim) -> Result<Zeroizing<[u8; 32]>, StoreError> {
+        let prefix = [claim.purpose().as_bytes(), b"\0"].concat();
+        if let Some(kept) = self.get(claim.entry())?
             && let Some(key) = kept.strip_prefix(prefix.as_slice()).and_then(|rest| <[u8; 32]>::try_from(rest).ok())
         {
             return Ok(Zeroizing::new(key));
         }
         let key = random_bytes::<32>();
-        self.set(CLAIM, &Zeroizing::new([prefix.as_slice(), key.as_slice()].concat()))?;
+        self.set(claim.entry(), &Zeroizing::new([prefix.as_slice(), key.as_slice()].concat()))?;
         Ok(key)
     }
 
-    /// Forgets the claim key. Blocks.
-    pub fn forget_claim(&self) -> Result<(), StoreError> {
-        match self {
-            Self::Keychain { keychain, instance } => Ok(keychain.delete(&format!("{instance}/{CLAIM}"))?),
-            Self::File(store) => store.delete(CLAIM),
-            Self::Credential(_) | Self::Env => Ok(()),
-        }
+    /// Forgets the claim key of its kind. Blocks.
+    pub fn forget_claim(&self, claim: &Claim) -> Result<(), StoreError> {
+        self.delete(claim.entry())
     }
 
     /// Forgets the enrollment. Blocks.
     pub fn forget(&self) -> Result<(), StoreError> {
-        match self {
-            Self::Keychain { keychain, instance } => Ok(keychain.delete(&format!("{instance}/{ENROLLMENT}"))?),
-            Self::File(store) => store.delete(ENROLLMENT),
-            Self::Credential(_) | Self::Env => Err(StoreError::ReadOnly(self.name())),
-        }
+        self.delete(ENROLLMENT)
     }
 
     /// When the stored enrollment last changed, where that is cheap to see.
@@ -209,6 +238,13 @@ impl SecretStore {
         match self {
             Self::Keychain { keychain, instance } => Ok(keychain.set(&format!("{instance}/{name}"), value)?),
             Self::File(store) => store.set(name, value),
+            Self::Credential(_) | Self::Env => Err(StoreError::ReadOnly(self.name())),
+        }
+    }
+    fn delete(&self, name: &str) -> Result<(), StoreError> {
+        match self {
+            Self::Keychain { keychain, instance } => Ok(keychain.delete(&format!("{instance}/{name}"))?),
+            Self::File(store) => store.delete(name),
             Self::Credential(_) | Self::Env => Err(StoreError::ReadOnly(self.name())),
         }
     }

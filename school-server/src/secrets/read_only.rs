@@ -21,7 +21,7 @@ pub struct CredentialStore {
 
 impl CredentialStore {
     pub(super) fn from_environment() -> Result<Self, AppError> {
-        let folder = env::var_os("CREDENTIALS_DIRECTORY").ok_or_else(|| {
+        let folder = env::var_os("CREDENTIALS_DIRECTORY").filter(|folder| !folder.is_empty()).ok_or_else(|| {
             AppError::config("secret_store: `credential` needs CREDENTIALS_DIRECTORY, which systemd sets")
         })?;
         Ok(Self { folder: folder.into() })
@@ -48,7 +48,7 @@ pub(super) fn from_environment() -> Result<Option<Enrollment>, StoreError> {
         env::var(name).ok().filter(|value| !value.trim().is_empty()).map(|value| (name, Zeroizing::new(value)))
     });
     let Some((name, secret)) = secret else { return Ok(None) };
-    let digest_key = env::var("ROLLCALL_DIGEST_KEY").ok().map(Zeroizing::new);
+    let digest_key = env::var("ROLLCALL_DIGEST_KEY").ok().filter(|text| !text.is_empty()).map(Zeroizing::new);
     enrollment(name, &secret, digest_key.as_deref().map(String::as_str)).map(Some)
 }
 

@@ -209,6 +209,16 @@ impl WriteStore {
         Ok(())
     }
 
+    /// The same for a school that was registered anew: with it goes what is held of the earlier one, all but the record.
+    pub fn begin_anew(&mut self, identity: &Identity, window: &Window) -> Result<(), StoreFailure> {
+        self.execute("BEGIN IMMEDIATE", &[])?;
+        let mut written = self.identify(identity, window);
+        for table in ["student", "student_history", "kept"] {
+            written = written.and_then(|()| self.execute(&format!("DELETE FROM {table}"), &[]).map(drop));
+        }
+        self.end(written.map(|()| true)).map(drop)
+    }
+
     /// Kept messages whose type this version applies, oldest first.
     pub fn kept_of_known_type(&mut self) -> Result<Vec<(EventId, Bytes)>, StoreFailure> {
         let text = "SELECT event_id, event_type, body FROM kept WHERE event_type LIKE 'student.%'";

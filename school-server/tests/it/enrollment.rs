@@ -17,16 +17,19 @@ use rollcall_proto::{
     },
     webhook::signature::SigningSecret,
 };
-use sha2::{Digest, Sha256};
+use school_server::secrets::{Claim, KeptSecret};
 use tempfile::TempDir;
 use tokio::{net::TcpListener, runtime::Runtime};
 use tonic::{
     Request, Response, Status,
-    transport::{Identity, Server, ServerTlsConfig, server::TcpIncoming},
+    transport::{Server, ServerTlsConfig, server::TcpIncoming},
 };
 use zeroize::Zeroizing;
 
-use crate::support::{Receiver, file_store, sign_at, student_event};
+use crate::{
+    process::{Served, program},
+    support::{Receiver, file_store, provider_identity, sign_at, student_event},
+};
 
 const NONCE: [u8; 16] = [5; 16];
 
@@ -90,6 +93,7 @@ impl EnrollmentService for Provider {
                 already_yours: true,
                 fingerprint: secret().fingerprint(),
                 secret_id: "sec_1".into(),
+                school_id: "sch_x".into(),
                 start_after_sequence: 40,
                 ..RedeemResponse::default()
             }));
@@ -135,10 +139,7 @@ struct Setup {
 impl Setup {
     fn new() -> Self {
         let runtime = Runtime::new().expect("a runtime");
-        let certified = rcgen::generate_simple_self_signed(["provider.example".to_owned()]).expect("a certificate");
-        let identity = Identity::from_pem(certified.cert.pem(), certified.signing_key.serialize_pem());
-        let key = rustls::server::ParsedCertificate::try_from(certified.cert.der()).expect("parsed");
-        let pin = Sha256::digest(key.subject_public_key_info().as_ref()).into();
+        let (identity, pin) = provider_identity();
         let provider = Provider::default();
         *provider.state.lock().expect("sound") =
             State { school: "sch-7".into(), told: "issued".into(), ..State::default() };
@@ -179,7 +180,7 @@ impl Setup {
     }
 }
 
-fn encode(server: &str, pin: [u8; 32]) -> String {
+pub fn encode(server: &str, pin: [u8; 32]) -> String {
     let code = EnrollmentCode { id: [1; 8], secret: Zeroizing::new([2; 16]), pin, server: server.to_owned() };
     code.encode().to_string()
 }
@@ -216,9 +217,37 @@ fn code_becomes_a_stored_confirmed_secret_and_is_never_shown() {
     for canary in &canaries {
         assert!(!said.contains(canary) && !told.contains(canary), "a secret was printed");
     }
+}
 
-    let again = setup.enroll(&setup.code);
-    assert_eq!(again.status.code(), Some(65), "the claim key is gone, so this is somebody else to the provider");
+#[test]
+fn the_same_code_again_is_already_ours_and_undoes_nothing() {
+    let setup = Setup::new();
+    assert!(setup.enroll(&setup.code).status.success());
+    let again = setup.run(&["enroll", &setup.code, "--secret-store", "file"]);
+    let said = String::from_utf8_lossy(&again.stdout).into_owned();
+    assert!(again.status.success(), "{}", String::from_utf8_lossy(&again.stderr));
+    assert!(said.contains("already yours") && said.contains(&secret().fingerprint()), "{said}");
+
+    // A rotation came after it.
+    let store = file_store(setup.folder.path());
+    let mut enrollment = store.load().expect("opens").expect("stored");
+    let newer = SigningSecret::from_bytes(&[43; 32]).expect("32 bytes");
+    let kept = KeptSecret { id: "sec_2".into(), secret: newer.clone(), retires_at_ms: None };
+    enrollment.secrets.insert(0, kept);
+    store.save(&enrollment).expect("stored");
+    for left in [2, 1] {
+        enrollment.secrets.truncate(left);
+        store.save(&enrollment).expect("stored");
+        let again = setup.enroll(&setup.code);
+        assert!(again.status.success(), "{}", String::from_utf8_lossy(&again.stderr));
+        let line: serde_json::Value = serde_json::from_slice(&again.stdout).expect("JSON");
+        assert_eq!((&line["already_yours"], &line["fingerprint"]), (&true.into(), &newer.fingerprint().into()));
+        let held = store.load().expect("opens").expect("stored").secrets;
+        assert_eq!((held.len(), held[0].secret.fingerprint()), (left, newer.fingerprint()));
+    }
+
+    store.forget().expect("forgotten");
+    setup.refused(&setup.code, 65, "its secret is gone");
 }
 
 #[test]
@@ -227,6 +256,8 @@ fn a_lost_answer_to_the_confirm_is_made_good_by_the_next_run() {
     setup.provider.lose_confirms.store(1, Ordering::SeqCst);
     assert_eq!(setup.enroll(&setup.code).status.code(), Some(69));
     assert_eq!(setup.status()["contiguousSequence"], 0, "nobody said where the window begins");
+    // What looks for a rotation meanwhile has a claim key of its own.
+    file_store(setup.folder.path()).claim_key(&Claim::Rotation).expect("made");
     let again = setup.enroll(&setup.code);
     assert!(again.status.success(), "{}", String::from_utf8_lossy(&again.stderr));
     let status = setup.status();
@@ -255,6 +286,26 @@ fn running_receiver_takes_the_secret_without_a_restart() {
     let kept = file_store(folder.path()).load().expect("opens").expect("stored");
     assert_eq!(kept.secrets.len(), 1);
     assert_eq!(kept.identity.school_sourced_id, "sch-7");
+}
+
+#[test]
+fn what_is_sealed_beside_a_running_receiver_opens_with_its_key() {
+    let setup = Setup::new();
+    let (folder, keys) = (setup.folder.path(), tempfile::tempdir().expect("a folder"));
+    let key = |name: &str| keys.path().join(name).to_str().expect("UTF-8").to_owned();
+    let served = Served::start_with(program(folder, &["serve", "--key-file", &key("ours")]));
+    let other = setup.run(&["enroll", &setup.code, "--secret-store", "file", "--key-file", &key("other")]);
+    let words = String::from_utf8_lossy(&other.stderr).into_owned();
+    assert_eq!(other.status.code(), Some(78), "{words}");
+    assert!(words.contains(&key("ours")) && words.contains(&key("other")), "{words}");
+    assert!(!keys.path().join("other").exists(), "nothing was sealed with it");
+    assert_eq!(setup.provider.redeems.load(Ordering::SeqCst), 0);
+
+    let adopted = setup.enroll(&setup.code);
+    assert!(adopted.status.success(), "{}", String::from_utf8_lossy(&adopted.stderr));
+    assert_eq!(served.terminate(), Some(0));
+    assert!(!folder.join("secret.key").exists(), "there is one key");
+    assert_eq!(setup.status()["enrolled"], true, "later commands need no flag");
 }
 
 #[test]

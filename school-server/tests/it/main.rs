@@ -1,6 +1,7 @@
 //! The receiver through its real doors: sockets, gRPC, the program itself.
 
 mod catalogue;
+mod commands;
 mod convergence;
 mod desk;
 mod enrollment;
@@ -11,4 +12,6 @@ mod flood;
 mod history;
 mod limits;
 mod process;
+mod rotation;
+mod successor;
 mod support;

@@ -33,7 +33,12 @@ pub struct Served {
 
 impl Served {
     pub fn start(folder: &Path) -> Self {
-        let mut command = program(folder, &["serve", "--listen", "127.0.0.1:0", "--ready-json", "-", "--log", "warn"]);
+        Self::start_with(program(folder, &["serve"]))
+    }
+
+    /// Of a command that ends after `serve` and its own flags.
+    pub fn start_with(mut command: Command) -> Self {
+        command.args(["--listen", "127.0.0.1:0", "--ready-json", "-", "--log", "warn"]);
         let mut child = command.stdout(Stdio::piped()).spawn().expect("started");
         let mut line = String::new();
         BufReader::new(child.stdout.as_mut().expect("piped")).read_line(&mut line).expect("a line");

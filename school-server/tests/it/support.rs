@@ -16,6 +16,7 @@ use school_server::{
     data_dir::DataDir,
     secrets::{Enrollment, Identity, KeptSecret, SecretStore},
 };
+use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 use tonic::{Request, Status, service::interceptor::InterceptedService, transport::Channel};
 use zeroize::Zeroizing;
@@ -58,6 +59,14 @@ pub fn enrolled_folder() -> TempDir {
 pub fn file_store(folder: &Path) -> SecretStore {
     let data_dir = DataDir::open(folder).expect("opened");
     SecretStore::named("file", &data_dir, None).expect("known")
+}
+
+/// A provider's TLS identity, and its pin.
+pub fn provider_identity() -> (tonic::transport::Identity, [u8; 32]) {
+    let certified = rcgen::generate_simple_self_signed(["provider.example".to_owned()]).expect("a certificate");
+    let identity = tonic::transport::Identity::from_pem(certified.cert.pem(), certified.signing_key.serialize_pem());
+    let key = rustls::server::ParsedCertificate::try_from(certified.cert.der()).expect("parsed");
+    (identity, Sha256::digest(key.subject_public_key_info().as_ref()).into())
 }
 
 /// A receiver in this process.

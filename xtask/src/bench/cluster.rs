@@ -14,7 +14,7 @@ const TARGET_RATIO: f64 = 0.2;
 pub async fn measure(bed: &Bed<'_>, report: &mut Report) -> Result<()> {
     let limit_per_s = end_to_end::limit(bed).await?;
     for (nodes, schools, key) in
-        [(1, 1, "postgres"), (1, 100, "postgres_100_schools"), (3, 100, "postgres_3_nodes_100_schools")]
+        [(1, 1, "end_to_end"), (1, 100, "end_to_end_100_schools"), (3, 100, "end_to_end_3_nodes_100_schools")]
     {
         let postgres = Postgres::start_on_disk().await?;
         let database = Database::at(postgres.url());
@@ -23,7 +23,8 @@ pub async fn measure(bed: &Bed<'_>, report: &mut Report) -> Result<()> {
         postgres.stop().await?;
         let word = |count: u32| if count == 1 { "" } else { "s" };
         let row = format!("2 PostgreSQL, {nodes} node{}, {schools} school{}", word(nodes), word(schools));
-        report.throughput(&row, key, &Throughput { per_s, limit_per_s, cpu_us, target_ratio: TARGET_RATIO });
+        let figures = Throughput { per_s, limit_per_s, cpu_us, target_ratio: TARGET_RATIO };
+        report.throughput_on_postgres(&row, key, &figures);
     }
     Ok(())
 }

@@ -2,6 +2,10 @@
 
 use serde_json::{Map, Value, json};
 
+/// What a provider keeps its data in, as the JSON names it.
+const SQLITE: &str = "sqlite";
+const POSTGRES: &str = "postgres";
+
 /// All rows of a run.
 #[derive(Default)]
 pub struct Report {
@@ -33,6 +37,15 @@ pub struct Line<'a> {
 impl Report {
     /// `row` is the table's number and name, `key` its place in the JSON.
     pub fn throughput(&mut self, row: &str, key: &str, figures: &Throughput) {
+        self.throughput_on(SQLITE, row, key, figures);
+    }
+
+    /// The same on PostgreSQL; it has the key of the same work on SQLite.
+    pub fn throughput_on_postgres(&mut self, row: &str, key: &str, figures: &Throughput) {
+        self.throughput_on(POSTGRES, row, key, figures);
+    }
+
+    fn throughput_on(&mut self, database: &str, row: &str, key: &str, figures: &Throughput) {
         let ratio = figures.per_s / figures.limit_per_s;
         let value = json!({
             "per_s": rounded(figures.per_s),
@@ -40,7 +53,7 @@ impl Report {
             "ratio_to_limit": rounded(ratio),
             "cpu_us": rounded(figures.cpu_us),
         });
-        self.put(key, value);
+        self.put(key, database, value);
         self.lines.push([
             row.to_owned(),
             format!("{:.0}/s, {:.0} µs CPU", figures.per_s, figures.cpu_us),
@@ -52,13 +65,14 @@ impl Report {
 
     /// Any other row: its JSON and its line of the table.
     pub fn other(&mut self, key: &str, value: Value, line: Line<'_>) {
-        self.put(key, value);
+        self.put(key, SQLITE, value);
         let Line { row, measured, limit, ratio, target } = line;
         self.lines.push([row, &measured, limit, ratio, target].map(str::to_owned));
     }
 
-    fn put(&mut self, key: &str, value: Value) {
-        self.rows.insert(key.to_owned(), json!({ "sqlite": value }));
+    fn put(&mut self, key: &str, database: &str, value: Value) {
+        let row = self.rows.entry(key).or_insert_with(|| json!({}));
+        row[database] = value;
     }
 
     /// On stdout.
@@ -120,5 +134,9 @@ mod tests {
         assert_eq!(sqlite["limit_per_s"], 40.0);
         assert_eq!(sqlite["ratio_to_limit"], 0.25);
         assert_eq!(sqlite["cpu_us"], 1.5);
+        report.throughput_on_postgres("2", "end_to_end", &Throughput { per_s: 5.0, ..figures });
+        let both = &report.json()["end_to_end"];
+        assert_eq!((&both["sqlite"]["per_s"], &both["postgres"]["per_s"]), (&json!(10.0), &json!(5.0)));
+        assert_eq!(both["postgres"]["ratio_to_limit"], 0.125);
     }
 }

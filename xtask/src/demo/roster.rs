@@ -20,6 +20,7 @@ use tokio::time::{Instant, sleep};
 use super::{DISTRICT, trouble::Killer};
 use crate::{
     admin::{Admin, patient},
+    exit,
     progress::Progress,
 };
 
@@ -46,7 +47,8 @@ impl RosterFile {
     /// The caller's file, or a generated one in `folder`.
     pub fn choose(given: Option<&Path>, students: u32, schools: u32, seed: u64, folder: &Path) -> Result<Self> {
         if let Some(path) = given {
-            let path = path.canonicalize().with_context(|| format!("--roster {}", path.display()))?;
+            let found = path.canonicalize().with_context(|| format!("--roster {}", path.display()));
+            let path = found.map_err(exit::with(exit::USAGE))?;
             return Ok(Self { what: path.display().to_string(), path });
         }
         let path = folder.join("roster.zip");

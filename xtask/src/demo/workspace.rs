@@ -2,9 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow};
 
-use crate::progress::Progress;
+use crate::{exit, progress::Progress};
 
 /// Databases, keys and logs.
 pub struct Workspace {
@@ -20,9 +20,13 @@ impl Workspace {
             let folder = tempfile::Builder::new().prefix("rollcall-demo-").tempdir()?;
             return Ok(Self { path: folder.path().to_owned(), temporary: Some(folder) });
         };
-        std::fs::create_dir_all(path).with_context(|| format!("cannot make {}", path.display()))?;
+        std::fs::create_dir_all(path)
+            .with_context(|| format!("cannot make {}", path.display()))
+            .map_err(exit::with(exit::CONFIG))?;
         if std::fs::read_dir(path)?.next().is_some() {
-            bail!("--data-dir {}: not empty; the demo starts from nothing, choose an empty folder", path.display());
+            let path = path.display();
+            let error = anyhow!("--data-dir {path}: not empty; the demo starts from nothing, choose an empty folder");
+            return Err(exit::with(exit::USAGE)(error));
         }
         Ok(Self { path: path.canonicalize()?, temporary: None })
     }
@@ -46,5 +50,22 @@ impl Workspace {
         {
             eprintln!("the temporary folder stays: {error}");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_that_is_not_empty_is_a_usage_error() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let chosen = folder.path().join("demo");
+        Workspace::open(Some(&chosen)).expect("made").close();
+        std::fs::write(chosen.join("old"), "").expect("written");
+        let error = Workspace::open(Some(&chosen)).err().expect("refused");
+        assert_eq!(exit::code(&error), 2, "{error:#}");
+        let error = Workspace::open(Some(&chosen.join("old"))).err().expect("refused");
+        assert_eq!(exit::code(&error), 78, "{error:#}");
     }
 }

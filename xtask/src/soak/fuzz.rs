@@ -10,11 +10,11 @@ use std::{
     thread::available_parallelism,
 };
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use futures::StreamExt;
 use serde::Serialize;
 
-use crate::{build, process, progress::Progress, setup};
+use crate::{build, exit, process, progress::Progress, setup};
 
 /// The crate that cargo-fuzz builds.
 const CRATE: &str = "provider-server/fuzz";
@@ -43,19 +43,22 @@ struct Figures {
 /// Fuzzes every target, or one; figures go to stdout and to `json`.
 pub async fn run(seconds: u32, only: Option<&str>, json: Option<&Path>) -> Result<ExitCode> {
     setup::ensure(&[setup::C_COMPILER, setup::CPP_COMPILER])?;
-    ensure!(
-        setup::find("cargo-fuzz").is_some(),
-        "cargo-fuzz is missing: `cargo install cargo-fuzz --locked` brings it, then run this again"
-    );
+    if setup::find("cargo-fuzz").is_none() {
+        let words = "cargo-fuzz is missing: `cargo install cargo-fuzz --locked` brings it, then run this again";
+        return Err(exit::with(exit::CONFIG)(anyhow!(words)));
+    }
     let progress = Progress::new();
     let folder = build::target().join("fuzz");
     progress.step("building the fuzz targets");
     let (targets, programs) = {
         let folder = folder.clone();
-        tokio::task::spawn_blocking(move || Ok::<_, anyhow::Error>((targets()?, programs(&folder)?))).await??
+        let built = tokio::task::spawn_blocking(move || Ok((targets()?, programs(&folder)?))).await?;
+        built.map_err(exit::with(exit::INTERNAL))?
     };
     let chosen: Vec<&String> = targets.iter().filter(|name| only.is_none_or(|only| only == *name)).collect();
-    ensure!(!chosen.is_empty(), "there is no such target; there are {}", targets.join(", "));
+    if chosen.is_empty() {
+        return Err(exit::with(exit::USAGE)(anyhow!("there is no such target; there are {}", targets.join(", "))));
+    }
     let at_once = available_parallelism()?.get();
     progress.step(format!("{} targets, {seconds} s each, {at_once} at once", chosen.len()));
     let fuzzed = futures::stream::iter(chosen).map(|target| {

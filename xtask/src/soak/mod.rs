@@ -33,6 +33,7 @@ use crate::{
     admin::{Admin, ctl, until_done},
     build::{self, Binaries, Profile},
     demo::{self, DISTRICT, DemoSchool, Workspace},
+    exit,
     postgres::Postgres,
     progress::Progress,
     provider::{Database, Provider},
@@ -86,9 +87,10 @@ pub struct Soak {
 }
 
 /// The provider's database.
-#[derive(Clone, Copy, PartialEq, Eq, Serialize, ValueEnum)]
+#[derive(Clone, Copy, Default, PartialEq, Eq, Serialize, ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum Db {
+    #[default]
     Sqlite,
     Postgres,
 }
@@ -109,24 +111,39 @@ impl Soak {
         progress.step("building provider-server and school-server");
         // Not optimised: only these programs can be told where to die.
         let binaries = tokio::task::spawn_blocking(|| build::servers(Profile::Dev)).await??;
-        let verdict = self.story(&binaries, &progress).await?;
-        println!("{}", serde_json::to_string_pretty(&verdict)?);
-        if let Some(file) = &self.json {
-            std::fs::write(file, serde_json::to_vec_pretty(&verdict)?)?;
-        }
+        self.judged(&binaries, &progress).await?;
         Ok(ExitCode::SUCCESS)
     }
 
-    /// From nothing to the verdict. The seed is told first: with it a failure can be tried again.
-    pub async fn story(&self, binaries: &Binaries, progress: &Arc<Progress>) -> Result<Verdict> {
-        let seed = self.seed.unwrap_or_else(rand::random);
+    /// Tells the figures, those of a soak that broke a promise too, and then fails.
+    async fn judged(&self, binaries: &Binaries, progress: &Arc<Progress>) -> Result<()> {
+        let mut verdict = self.unjudged();
+        let outcome = self.story(binaries, progress, &mut verdict).await;
+        verdict.broken = outcome.as_ref().err().map(|error| format!("{error:#}"));
+        let figures = serde_json::to_string_pretty(&verdict)?;
+        println!("{figures}");
+        let written = match &self.json {
+            Some(file) => std::fs::write(file, figures).with_context(|| format!("cannot write {}", file.display())),
+            None => Ok(()),
+        };
+        outcome.and(written.map_err(exit::with(exit::CONFIG)))
+    }
+
+    /// Before anything is known but the seed, with which a failure can be tried again.
+    pub fn unjudged(&self) -> Verdict {
+        Verdict { database: self.db, seed: self.seed.unwrap_or_else(rand::random), ..Verdict::default() }
+    }
+
+    /// From nothing to the verdict.
+    pub async fn story(&self, binaries: &Binaries, progress: &Arc<Progress>, verdict: &mut Verdict) -> Result<()> {
+        let seed = verdict.seed;
         progress.step(format!("seed {seed}"));
         let workspace = Workspace::open(self.data_dir.as_deref())?;
         let postgres = match self.db {
             Db::Sqlite => None,
             Db::Postgres => Some(Arc::new(Postgres::start().await?)),
         };
-        let outcome = self.play(seed, binaries, postgres.as_ref(), workspace.path(), progress).await;
+        let outcome = self.play(binaries, postgres.as_ref(), workspace.path(), progress, verdict).await;
         match &outcome {
             Ok(_) => workspace.close(),
             Err(_) => workspace.keep(progress),
@@ -136,12 +153,13 @@ impl Soak {
 
     async fn play(
         &self,
-        seed: u64,
         binaries: &Binaries,
         postgres: Option<&Arc<Postgres>>,
         folder: &Path,
         progress: &Arc<Progress>,
-    ) -> Result<Verdict> {
+        told: &mut Verdict,
+    ) -> Result<()> {
+        let seed = told.seed;
         let database = postgres.map(|postgres| Database::at(postgres.url()));
         let provider = Arc::new(Provider::start_on(database.as_ref(), binaries, folder).await?);
         let admin = demo::claim(&provider, folder).await?;
@@ -169,19 +187,28 @@ impl Soak {
             over.send_replace(true);
             tally
         };
-        let (pupils, kills_by_place) = tokio::try_join!(futures::future::try_join_all(lanes), kills)?;
+        let ended = tokio::try_join!(futures::future::try_join_all(lanes), kills);
+        let intents = ledger.lock().expect("no holder of this lock panics").intents().to_vec();
+        told.intended = Some(intents.len());
+        told.acknowledged = Some(intents.iter().filter(|intent| intent.version.is_some()).count());
+        told.abandoned = Some(intents.iter().filter(|intent| intent.abandoned).count());
+        let (pupils, kills_by_place) = ended?;
+        let kills: u32 = kills_by_place.values().sum();
+        (told.kills, told.kills_by_place) = (Some(kills), Some(kills_by_place));
         let pupils: Vec<Pupil> = pupils.into_iter().flatten().collect();
 
         progress.step("the kills are over: draining");
         demo::until_delivered(&admin, &schools, progress).await?;
         progress.step("judging");
-        let intents = ledger.lock().expect("no holder of this lock panics").intents().to_vec();
-        let applied = verdict::history(&admin, &intents, &pupils).await?;
-        let schools_equal = verdict::rosters(&provider, &schools, &pupils).await?;
+        told.applied = Some(verdict::history(&admin, &intents, &pupils).await?);
+        told.schools_equal = Some(verdict::rosters(&provider, &schools, &pupils).await?);
         let figures = verdict::deliveries(&admin, &schools).await?;
+        told.events = Some(figures.delivered + figures.superseded);
+        (told.delivered, told.superseded) = (Some(figures.delivered), Some(figures.superseded));
+        (told.retried, told.ever_parked) = (Some(figures.retried), Some(figures.ever_parked));
         let duplicates = verdict::duplicates(&schools).await?;
-        let kills: u32 = kills_by_place.values().sum();
         let duplicates_allowed = u64::from(kills) * IN_FLIGHT * schools.len() as u64;
+        (told.duplicates, told.duplicates_allowed) = (Some(duplicates), Some(duplicates_allowed));
         ensure!(duplicates <= duplicates_allowed, "{duplicates} duplicates of {duplicates_allowed}");
         for school in schools.iter() {
             school.receiver.stop().await?;
@@ -195,24 +222,7 @@ impl Soak {
             verdict::absent(postgres.folder(), &secret, false)?;
         }
         verdict::absent(folder, &[("a student's name", NAME.into())], true)?;
-        Ok(Verdict {
-            database: self.db,
-            seed,
-            kills,
-            kills_by_place,
-            intended: intents.len(),
-            acknowledged: intents.iter().filter(|intent| intent.version.is_some()).count(),
-            abandoned: intents.iter().filter(|intent| intent.abandoned).count(),
-            applied,
-            events: figures.delivered + figures.superseded,
-            delivered: figures.delivered,
-            superseded: figures.superseded,
-            retried: figures.retried,
-            ever_parked: figures.ever_parked,
-            duplicates,
-            duplicates_allowed,
-            schools_equal,
-        })
+        Ok(())
     }
 }
 
@@ -274,4 +284,24 @@ async fn pupils(admin: &Admin) -> Result<Vec<Pupil>> {
         unknown: false,
     };
     Ok(students.into_iter().map(pupil).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_soak_that_fails_writes_what_it_knows() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (data, file) = (folder.path().join("data"), folder.path().join("figures.json"));
+        let soak =
+            Soak { seed: Some(7), data_dir: Some(data), json: Some(file.clone()), ..Soak::small(LEAST, Db::Sqlite) };
+        let nowhere = folder.path().join("no-program");
+        let binaries = Binaries { provider: nowhere.clone(), school: nowhere };
+        let error = soak.judged(&binaries, &Arc::new(Progress::new())).await.expect_err("nothing starts");
+        assert_eq!(exit::code(&error), 70, "{error:#}");
+        let told: serde_json::Value = serde_json::from_slice(&std::fs::read(file).expect("written")).expect("JSON");
+        assert_eq!((&told["seed"], &told["kills"]), (&7.into(), &serde_json::Value::Null));
+        assert_eq!(told["broken"], format!("{error:#}"));
+    }
 }

@@ -24,28 +24,31 @@ use crate::{
 /// Students that are asked about at the same time.
 const AT_ONCE: usize = 16;
 
-/// The figures of a soak that kept every promise; another one ends in an error.
-#[derive(Serialize)]
+/// The figures of a soak: all of them where it kept every promise. Of another one those that were known when it broke one;
+/// the others are null.
+#[derive(Default, Serialize)]
 pub struct Verdict {
     pub database: Db,
     pub seed: u64,
-    pub kills: u32,
-    pub kills_by_place: BTreeMap<String, u32>,
-    pub intended: usize,
-    pub acknowledged: usize,
-    pub abandoned: usize,
+    pub kills: Option<u32>,
+    pub kills_by_place: Option<BTreeMap<String, u32>>,
+    pub intended: Option<usize>,
+    pub acknowledged: Option<usize>,
+    pub abandoned: Option<usize>,
     /// Versions in the provider's history.
-    pub applied: usize,
-    pub events: u64,
-    pub delivered: u64,
-    pub superseded: u64,
-    pub retried: u64,
-    pub ever_parked: u64,
+    pub applied: Option<usize>,
+    pub events: Option<u64>,
+    pub delivered: Option<u64>,
+    pub superseded: Option<u64>,
+    pub retried: Option<u64>,
+    pub ever_parked: Option<u64>,
     /// Messages that a school got more than once.
-    pub duplicates: u64,
+    pub duplicates: Option<u64>,
     /// Kills × messages in flight.
-    pub duplicates_allowed: u64,
-    pub schools_equal: usize,
+    pub duplicates_allowed: Option<u64>,
+    pub schools_equal: Option<usize>,
+    /// What was not as it must be.
+    pub broken: Option<String>,
 }
 
 /// acknowledged ⊆ applied ⊆ intended, and versions only rise by one. Answers the versions in the history.

@@ -35,11 +35,14 @@ const FLOWS: [(&str, Flow); 6] = [
     ("a school's own receiver in JavaScript, on the published library", Flow::Receiver(Language::JavaScript)),
 ];
 
+/// The number of a flow, as it is written.
+pub fn number(text: &str) -> Result<usize, String> {
+    let number = text.parse().ok().filter(|number| (1..=FLOWS.len()).contains(number));
+    number.ok_or_else(|| format!("the flows are 1 to {}", FLOWS.len()))
+}
+
 /// All flows, or the one with this number (from 1).
 pub async fn check(only: Option<usize>) -> Result<Outcome> {
-    if let Some(number) = only.filter(|&number| number == 0 || number > FLOWS.len()) {
-        bail!("there is no flow {number}; the flows are 1 to {}", FLOWS.len());
-    }
     let binaries = tokio::task::spawn_blocking(|| build::servers(Profile::Dev)).await??;
     let mut counts = Counts::default();
     for (number, (name, flow)) in (1..).zip(FLOWS) {

@@ -30,7 +30,7 @@ pub struct Test {
     #[arg(long, value_enum)]
     only: Option<Section>,
     /// Only the end-to-end flow with this number
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = e2e::number)]
     flow: Option<usize>,
 }
 

@@ -65,9 +65,11 @@ impl Lane {
         }
     }
 
-    /// From which sequence on a page is to be read, where there is one and memory is `low` enough.
-    pub fn wants_page(&self, low: usize, now_ms: i64) -> bool {
-        self.backlog.is_some() && !self.loading && self.messages <= low && self.is_open(now_ms)
+    /// Whether a page is to be read: where at most `low` messages are in memory; or are to be sent, where what waits for its
+    /// time leaves room below `most_bytes`. Else a few hundred refused ones would keep all others waiting.
+    pub fn wants_page(&self, low: usize, most_bytes: usize, now_ms: i64) -> bool {
+        let has_place = self.messages <= low || (self.ready.len() <= low && self.size_bytes < most_bytes);
+        self.backlog.is_some() && !self.loading && has_place && self.is_open(now_ms)
     }
 
     /// Begins to read a page: from where, and the generation to hand back.
@@ -131,7 +133,7 @@ impl Lane {
         self.forget_waiting();
         if self.breaker.health == Health::Down {
             // Staff ask for something to be sent: the probe is not put off.
-            self.breaker.retry_at_ms = self.breaker.retry_at_ms.min(now_ms);
+            self.breaker.hasten(now_ms);
         }
     }
 

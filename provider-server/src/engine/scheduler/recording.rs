@@ -22,6 +22,8 @@ use crate::{
 const VERIFIED_EVERY_MS: i64 = 60_000;
 /// Messages in one record transaction.
 const BATCH: usize = 1_024;
+/// Answers of failures in one record transaction, in bytes, but for the one that goes beyond: they are copied to be sealed.
+const BATCH_BYTES: usize = 4 << 20;
 
 /// A message whose outcome waits to be durable.
 pub struct Unrecorded {
@@ -30,6 +32,7 @@ pub struct Unrecorded {
     token: Token,
     sequence: u64,
     student: StudentId,
+    answer_bytes: usize,
 }
 
 /// A batch on its way to the database.
@@ -100,7 +103,8 @@ impl Recording {
 #[derive(Default)]
 pub(super) struct SchoolNotes {
     last_delivered_ms: i64,
-    gone: bool,
+    /// The version of the connection that was answered 410.
+    gone: Option<u64>,
     verified: Option<SecretId>,
 }
 
@@ -138,12 +142,14 @@ impl Scheduler {
             }
         }
         let (sequence, student) = (claimed.message.sequence, claimed.message.student);
-        let (school, token) = (row.school, claimed.token);
+        let (school, token, version) = (row.school, claimed.token, claimed.connection.version);
+        let answer_bytes = outcome.answer.as_ref().map_or(0, |answer| answer.size_bytes());
+        self.answers_bytes += answer_bytes;
         let settled = self.touch(index, |lane| lane.settle(claimed, &outcome, now_ms, jitter));
         let note = self.notes.entry(index).or_default();
         match settled.fate {
             Fate::Delivered => note.last_delivered_ms = now_ms,
-            Fate::Held => note.gone = true,
+            Fate::Held => note.gone = Some(version),
             Fate::Retry(_) | Fate::Parked(_) => {}
         }
         self.pending.batch.attempts.push(AttemptRow {
@@ -153,15 +159,22 @@ impl Scheduler {
             outcome,
             ..row
         });
-        self.pending.messages.push(Unrecorded { lane: index, school, token, sequence, student });
+        self.pending.messages.push(Unrecorded { lane: index, school, token, sequence, student, answer_bytes });
     }
 
     /// What is to be recorded now, at most one batch; empty where nothing is.
     pub fn take_batch(&mut self) -> Recording {
         let mut recording = std::mem::take(&mut self.pending);
-        if recording.batch.attempts.len() > BATCH {
-            self.pending.batch.attempts = recording.batch.attempts.split_off(BATCH);
-            self.pending.messages = recording.messages.split_off(BATCH);
+        let mut bytes = 0;
+        let fits = |message: &&Unrecorded| {
+            let goes = bytes < BATCH_BYTES;
+            bytes += message.answer_bytes;
+            goes
+        };
+        let count = recording.messages.iter().take(BATCH).take_while(fits).count();
+        if count < recording.messages.len() {
+            self.pending.batch.attempts = recording.batch.attempts.split_off(count);
+            self.pending.messages = recording.messages.split_off(count);
         }
         if let Some(set_back) = &mut recording.set_back {
             let held = self.lanes.iter().filter_map(|lane| Some((lane.school, lane.token?)));
@@ -190,6 +203,7 @@ impl Scheduler {
     /// A batch is durable.
     pub fn recorded(&mut self, recording: &Recording, lost: &[Lost], now_ms: i64) {
         self.unrecorded -= recording.messages.len() + usize::from(recording.set_back.is_some());
+        self.answers_bytes -= recording.messages.iter().map(|message| message.answer_bytes).sum::<usize>();
         for message in &recording.messages {
             let is_lost = !lost.is_empty() && lost.contains(&(self.lanes[message.lane].school, message.sequence));
             self.touch(message.lane, |lane| lane.recorded(message.sequence, message.student, is_lost, now_ms));
@@ -199,6 +213,7 @@ impl Scheduler {
     /// Records of lanes that are not ours any more were refused.
     pub fn refused(&mut self, messages: &[Unrecorded], now_ms: i64) {
         self.unrecorded -= messages.len();
+        self.answers_bytes -= messages.iter().map(|message| message.answer_bytes).sum::<usize>();
         for message in messages {
             self.touch(message.lane, |lane| lane.recorded(message.sequence, message.student, false, now_ms));
         }

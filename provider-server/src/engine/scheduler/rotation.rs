@@ -32,13 +32,13 @@ impl Scheduler {
     /// Brings a lane's place in the rotation, its due time and its wishes up to date.
     fn refresh(&mut self, index: usize, now_ms: i64, actions: &mut Actions) {
         let most = self.share();
-        let limit = self.limits.page as usize;
+        let (limit, most_bytes) = (self.limits.page as usize, self.limits.memory_bytes / 2);
         let lane = &mut self.lanes[index];
         if !lane.in_rotation && lane.can_claim(most, now_ms) {
             lane.in_rotation = true;
             self.rotation.push_back(index);
         }
-        if !lane.in_wanted && lane.wants_page(limit / 2, now_ms) {
+        if !lane.in_wanted && lane.wants_page(limit / 2, most_bytes, now_ms) {
             lane.in_wanted = true;
             self.wanted.push_back(index);
         }
@@ -70,7 +70,10 @@ impl Scheduler {
 
     fn claim(&mut self, now_ms: i64, actions: &mut Actions) {
         self.pace.age(now_ms);
-        while self.in_flight < self.limits.in_flight && self.pace.has_room() && self.unrecorded < self.limits.unrecorded
+        while self.in_flight < self.limits.in_flight
+            && self.pace.has_room()
+            && self.unrecorded < self.limits.unrecorded
+            && self.answers_bytes < self.limits.answers_bytes
         {
             let Some(index) = self.rotation.pop_front() else { break };
             let most = self.share();
@@ -91,7 +94,7 @@ impl Scheduler {
                 }
             }
             let lane = &mut self.lanes[index];
-            if !lane.in_wanted && lane.wants_page(self.limits.page as usize / 2, now_ms) {
+            if !lane.in_wanted && lane.wants_page(self.limits.page as usize / 2, self.limits.memory_bytes / 2, now_ms) {
                 lane.in_wanted = true;
                 self.wanted.push_back(index);
             }
@@ -105,8 +108,9 @@ impl Scheduler {
             let lane = &mut self.lanes[index];
             lane.in_wanted = false;
             let small = !room || lane.breaker.health == Health::Down;
-            let low = if small { GUARANTEED / 2 } else { self.limits.page as usize / 2 };
-            if !lane.wants_page(low, now_ms) {
+            let (low, most_bytes) =
+                if small { (GUARANTEED / 2, 0) } else { (self.limits.page as usize / 2, self.limits.memory_bytes / 2) };
+            if !lane.wants_page(low, most_bytes, now_ms) {
                 continue;
             }
             let limit = if small { (GUARANTEED as u32).min(self.limits.page) } else { self.limits.page };

@@ -180,9 +180,11 @@ struct SecretLife {
     expires_ms: Option<i64>,
 }
 
+/// Those that sign or did. Of one that was ended by an earlier version nobody knows when: it counts for nothing.
 async fn secrets(conn: &mut Conn, school: SchoolId) -> Result<Vec<SecretLife>, StoreError> {
     let sql = "SELECT fingerprint, created_ms, expires_ms FROM secrets
-               WHERE school_id = $1 AND state IN ('active', 'retiring', 'ended') ORDER BY created_ms DESC LIMIT 100";
+               WHERE school_id = $1 AND (state IN ('active', 'retiring') OR (state = 'ended' AND expires_ms > created_ms))
+               ORDER BY created_ms DESC LIMIT 100";
     let rows = conn.query(sql, vec![school.into()]).await?;
     let read =
         |mut row: Row| Ok(SecretLife { fingerprint: row.take(0)?, created_ms: row.take(1)?, expires_ms: row.take(2)? });

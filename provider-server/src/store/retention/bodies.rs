@@ -86,8 +86,11 @@ pub async fn purge(tx: &mut Tx<'_>, keep: Retention, due: Vec<DueBody>) -> Resul
 /// Discards what could not be delivered in its time, and keeps that in the audit log, once for each school.
 async fn expire(tx: &mut Tx<'_>, keep: &Retention, list: Vec<Value>) -> Result<HashSet<EventId>, StoreError> {
     let before_ms = tx.now_ms - keep.undelivered_ms;
+    // Whoever asked for it again began anew; once it rests, its row does not tell any more.
     let sql = "UPDATE events SET state = 'discarded', reason = $1, settled_ms = $2
                WHERE state IN ('pending', 'parked', 'held') AND created_ms <= $3 AND due_ms <= $3
+                 AND NOT EXISTS (SELECT 1 FROM resends r WHERE r.event_id = events.event_id AND r.taken_back = 0
+                    AND r.at_ms > $3)
                  AND event_id IN {list} RETURNING school_id, event_id";
     let fixed = vec![reason::EXPIRED.into(), tx.now_ms.into(), before_ms.into()];
     let (mut by_school, mut expired): (BTreeMap<SchoolId, u64>, _) = (BTreeMap::new(), HashSet::new());

@@ -101,6 +101,46 @@ async fn a_message_that_is_refused_parks_alone_and_a_later_version_supersedes_it
     rig.stop().await;
 }
 
+/// All were put before the engine runs, so that they are read from the database in pages; the refused ones are more than
+/// half of a page.
+#[tokio::test]
+async fn messages_that_wait_for_their_next_try_keep_no_later_ones_in_the_database() {
+    const REFUSED: u64 = 300;
+    let receiver = Receiver::start(|_, one| if one.sequence() <= REFUSED { code(422) } else { code(204) }).await;
+    let mut rig = Rig::new(1).await;
+    rig.connect(0, &receiver.url(), Settings { delays: "3600000", ..Settings::default() }).await;
+    rig.leave_out_syncs().await;
+    rig.put_many(0, 0..700).await;
+    rig.start();
+    let states = "SELECT state || ' ' || COUNT(*) FROM events GROUP BY state ORDER BY state";
+    rig.until(states, &["delivered 400", "pending 300"]).await;
+    rig.stop().await;
+}
+
+/// The record of an answer of the old address comes after staff named a new one.
+#[tokio::test]
+async fn a_410_of_an_address_that_was_changed_holds_nothing() {
+    static HANGS: Semaphore = Semaphore::const_new(0);
+    let old = Receiver::hanging(&HANGS).await;
+    old.now_answers(|_, _| code(410));
+    let new = Receiver::accepting().await;
+    let mut rig = Rig::new(1).await;
+    rig.connect(0, &old.url(), Settings::default()).await;
+    rig.start();
+    rig.put(0, "S-1", "Ada").await;
+    old.wait_for(1).await;
+    let url: &'static str = Box::leak(
+        format!("schools SET url = '{}', connection_version = connection_version + 1 WHERE school_id = $1", new.url())
+            .into_boxed_str(),
+    );
+    rig.change_school(0, url, Committed::Connection).await;
+    HANGS.add_permits(1);
+    rig.until("SELECT state FROM events", &[state::DELIVERED]).await;
+    assert_eq!(rig.test.texts("SELECT state FROM schools").await, ["active"]);
+    new.wait_for(1).await;
+    rig.stop().await;
+}
+
 #[tokio::test]
 async fn a_receiver_that_asks_for_time_gets_it_and_no_try_is_spent() {
     let receiver = Receiver::start(|number, _| match number {

@@ -424,7 +424,7 @@ impl World {
 
 fn limits() -> Limits {
     // Small, so that pages, rooms and backlogs all play their part.
-    Limits { memory_bytes: 6_000, in_flight: 8, young: 6, unrecorded: 16, page: 8 }
+    Limits { memory_bytes: 6_000, in_flight: 8, young: 6, unrecorded: 16, answers_bytes: 4_000, page: 8 }
 }
 
 /// A world from its start to its end.

@@ -165,8 +165,12 @@ async fn a_replay_sends_exactly_what_its_dry_run_counted() {
         dry_run,
         ..Default::default()
     };
-    let nothing = client.replay(request("", None, true)).await.expect_err("everything");
+    let nothing = client.replay(request("", None, false)).await.expect_err("everything");
     assert_eq!(nothing.code(), Code::InvalidArgument);
+    let everything = client.replay(request("", None, true)).await.expect("counted").into_inner();
+    let matching = client.replay(request("event:student.*", None, true)).await.expect("counted").into_inner();
+    assert!(everything.messages >= 45, "{everything:?}");
+    assert_eq!(everything, matching, "a count sends nothing, so that everything may be counted");
 
     let timeouts = 15 - recovered;
     for dry_run in [true, true, false] {

@@ -191,7 +191,7 @@ pub async fn record(store: &Store, attempts: Vec<AttemptRow>) {
         retry_at_ms: 0,
         probe_wait_ms: 0,
         last_delivered_ms: 0,
-        gone: false,
+        gone: None,
         supersedes: false,
         verified: None,
     };

@@ -3,7 +3,10 @@ use provider_server::{
         access::Role,
         outcome::{Cause, Outcome},
     },
-    store::sync,
+    store::{
+        secrets::{self, Begin},
+        sync,
+    },
 };
 use rollcall_proto::{
     id::{DistrictId, EventId},
@@ -84,6 +87,37 @@ async fn a_success_with_one_secret_names_it_and_a_test_is_known_by_its_attempts(
     assert_eq!((shown.event_type.as_str(), shown.state.as_str()), ("connection.test", "discarded"));
     let refused = client.resend_message(pb::ResendMessageRequest { message: test_id.to_string() }).await;
     assert_eq!(refused.expect_err("a test").code(), Code::FailedPrecondition);
+}
+
+#[tokio::test]
+async fn who_signed_is_known_after_a_secret_took_the_place_of_another() {
+    let mut log = Log::new().await;
+    let made = log.put(&[("S-1", "Ada", &["a"]), ("S-2", "Ada", &["a"])]).await;
+    let school = made[0].school;
+    let renew = || {
+        log.test.store.act(move |tx| {
+            Box::pin(async move {
+                let (secret, stored) = secrets::create(tx, school, Begin::Active).await?;
+                secrets::end_others(tx, school, Some(stored.info.id)).await?;
+                // A code that nobody confirmed.
+                let waits = Begin::Pending { claim_hash: None, overlap_ms: 0 };
+                let (_, waits) = secrets::create(tx, school, waits).await?;
+                secrets::end(tx, waits.info.id).await?;
+                Ok(secret.fingerprint())
+            })
+        })
+    };
+    let first = renew().await.expect("a secret");
+    log.test.clock.advance(1_000);
+    let second = renew().await.expect("another one");
+    let mut later = success(&made[1]);
+    later.at_ms = START_MS + 1_000;
+    log.record(vec![success(&made[0]), later]).await;
+    let mut client = log.operator().await;
+    for (delivery, fingerprint) in made.iter().zip([first, second]) {
+        let shown = client.get_message(get(delivery.event, false)).await.expect("shown").into_inner();
+        assert_eq!(shown.attempts[0].signed_by, [fingerprint.to_string()]);
+    }
 }
 
 #[tokio::test]

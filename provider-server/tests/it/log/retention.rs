@@ -1,7 +1,10 @@
 use std::process::{Command, Stdio};
 
 use provider_server::{
-    model::{delivery::NewDelivery, retention::Retention},
+    model::{
+        delivery::{NewDelivery, Trigger},
+        retention::Retention,
+    },
     store::{
         DatabaseUrl, audit,
         record::{AttemptRow, MessageUpdate},
@@ -132,6 +135,9 @@ async fn what_cannot_be_delivered_in_180_days_is_discarded_as_expired() {
     let mut client = log.operator().await;
     let resend = pb::ResendMessageRequest { message: made[5].event.to_string() };
     client.resend_message(resend).await.expect("queued");
+    // Then the school is down: it rests, and what it rests for says nothing of its time.
+    let failed = rests(&made[5], "parked", "connection_down");
+    log.record(vec![AttemptRow { trigger: Trigger::Resend, ..failed }]).await;
     log.reloads();
 
     log.test.clock.advance(SECOND_MS);
@@ -152,7 +158,7 @@ async fn what_cannot_be_delivered_in_180_days_is_discarded_as_expired() {
         expired(3),
         "4 discarded not wanted".into(),
         expired(5),
-        "6 pending ".into(),
+        "6 parked connection_down".into(),
     ];
     assert_eq!(states, expected);
     let acts =

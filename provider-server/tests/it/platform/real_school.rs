@@ -97,7 +97,9 @@ async fn the_schools_own_client_enrolls_receives_and_rotates() {
     assert_eq!((synced.verdict.as_str(), synced.event_type.as_str()), ("verified", "student.enrolled"));
 
     let reused = enroll(&code, &secret_store, &mut desk, "lab-3".into(), |_| true).await;
-    assert!(reused.is_err(), "the claim key is gone, so this is somebody else");
+    assert!(reused.expect("the same installation").already_yours);
+    let shown = server.show("s-1").await.connection.expect("a connection");
+    assert_eq!(shown.state(), pb::ConnectionState::Active, "and no alarm");
 
     let request = pb::RotateSecretRequest { school: "s-1".into(), overlap_s: Some(0), revoke_now: false };
     server.schools().rotate_secret(server.owned(request)).await.expect("requested");

@@ -1,4 +1,4 @@
-import { screen, waitFor, within } from "@testing-library/react";
+import { act, screen, waitFor, within } from "@testing-library/react";
 import { afterEach, expect, test, vi } from "vitest";
 import { type Answers, refusal } from "@/shell/fake/host";
 import { schoolAnswers } from "@/shell/fake/world";
@@ -90,6 +90,80 @@ test("a deep link fills the field in, leaves the address, and does nothing by it
   await screen.findByText(/The code is complete/);
   await waitFor(() => expect(window.location.hash).not.toContain("RC1"));
   expect(methods(host)).toEqual([]);
+});
+
+const OTHER = "RC1-ZZZZZ-YYYYY-XXXXX-WWWWW";
+const linkTo = (code: string) => `rollcall-school://enroll?code=${code}`;
+
+/** Holds the answers of a command back until the test lets go. */
+function hold(host: ReturnType<typeof openSchool>["host"], command: "inspectCode" | "redeemCode") {
+  const held: (() => void)[] = [];
+  const answer = host[command] as (...given: string[]) => Promise<never>;
+  host[command] = (...given: string[]) => {
+    const answered = answer(...given);
+    return new Promise<never>((resolve, reject) => held.push(() => answered.then(resolve, reject)));
+  };
+  return () => act(async () => held.shift()?.());
+}
+
+test("a link that comes between the look and the press starts anew, and only what was shown is redeemed", async () => {
+  const { user, host } = openSchool("/enroll", fresh());
+  await continueWith(user);
+  await screen.findByText("Is this your school?");
+  host.openPlace(linkTo(OTHER));
+  expect(await screen.findByLabelText(FIELD)).toHaveValue(OTHER);
+  expect(screen.queryByRole("button", { name: "Enroll this school" })).toBeNull();
+  await screen.findByText(/The code is complete/);
+  await user.click(screen.getByRole("button", { name: "Continue" }));
+  await user.click(await screen.findByRole("button", { name: "Enroll this school" }));
+  await screen.findByText("Secret stored in GNOME Keyring");
+  expect(host.made).toContainEqual({ method: "redeem_code", request: { code: OTHER, schoolSourcedId: "sch-7" } });
+});
+
+test("a link that comes while a code is looked up makes that answer worth nothing", async () => {
+  const { user, host } = openSchool("/enroll", fresh());
+  await screen.findByLabelText(FIELD);
+  const letGo = hold(host, "inspectCode");
+  await continueWith(user);
+  await waitFor(() => expect(methods(host)).toEqual(["probe_keychain", "inspect_code"]));
+  host.openPlace(linkTo(OTHER));
+  await waitFor(() => expect(screen.getByLabelText(FIELD)).toHaveValue(OTHER));
+  await letGo();
+  expect(screen.queryByText("Is this your school?")).toBeNull();
+  expect(screen.getByLabelText(FIELD)).toHaveValue(OTHER);
+  await screen.findByText(/The code is complete/);
+  await user.click(screen.getByRole("button", { name: "Continue" }));
+  await waitFor(() => expect(host.made).toContainEqual({ method: "inspect_code", request: { code: OTHER } }));
+  await letGo();
+  await user.click(await screen.findByRole("button", { name: "Enroll this school" }));
+  await screen.findByText("Secret stored in GNOME Keyring");
+  const redeemed = host.made.filter(({ method }) => method === "redeem_code");
+  expect(redeemed).toEqual([{ method: "redeem_code", request: { code: OTHER, schoolSourcedId: "sch-7" } }]);
+});
+
+test("an edit while a code is looked up makes that answer worth nothing", async () => {
+  const { user, host } = openSchool("/enroll", fresh());
+  await screen.findByLabelText(FIELD);
+  const letGo = hold(host, "inspectCode");
+  await continueWith(user);
+  await waitFor(() => expect(methods(host)).toContain("inspect_code"));
+  await user.type(screen.getByLabelText(FIELD), "A");
+  await letGo();
+  expect(screen.queryByText("Is this your school?")).toBeNull();
+  expect(screen.getByLabelText(FIELD)).toHaveValue(`${CODE}A`);
+});
+
+test("a link that comes while a code is redeemed does not hide what came of it", async () => {
+  const { user, host } = openSchool("/enroll", fresh());
+  await screen.findByLabelText(FIELD);
+  const letGo = hold(host, "redeemCode");
+  await continueWith(user);
+  await user.click(await screen.findByRole("button", { name: "Enroll this school" }));
+  await waitFor(() => expect(methods(host)).toContain("redeem_code"));
+  host.openPlace(linkTo(OTHER));
+  await waitFor(() => expect(window.location.hash).not.toContain("RC1"));
+  await letGo();
+  expect(await screen.findByText("Secret stored in GNOME Keyring")).toBeVisible();
 });
 
 test("an enrolled desk says so, and takes another code only when asked", async () => {

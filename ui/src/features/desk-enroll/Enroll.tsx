@@ -62,7 +62,7 @@ export default function Enroll() {
                 <Confirm
                   details={step.details}
                   busy={enroll.busy}
-                  onEnroll={() => enroll.redeem(step.details)}
+                  onEnroll={() => enroll.redeem(step)}
                   onBack={enroll.back}
                 />
               )}

@@ -1,5 +1,5 @@
 import { useQueryClient } from "@tanstack/react-query";
-import { useEffect, useState } from "react";
+import { useCallback, useEffect, useRef, useState } from "react";
 import { refresh } from "@/api/hooks";
 import { useSchoolHost } from "@/shell/context";
 import type { CodeDetails, Enrolled, ShellFailure } from "@/shell/host";
@@ -7,7 +7,8 @@ import type { CodeDetails, Enrolled, ShellFailure } from "@/shell/host";
 /** Where somebody is on the way from a code to a stored secret. */
 export type Step =
   | { at: "code" }
-  | { at: "confirm"; details: CodeDetails }
+  /** With the code that the details are of: that one is redeemed, whatever the field holds by then. */
+  | { at: "confirm"; code: string; details: CodeDetails }
   | { at: "done"; enrolled: Enrolled }
   | { at: "keychain"; error: ShellFailure }
   | { at: "refused"; error: ShellFailure };
@@ -32,12 +33,24 @@ export function useEnroll(prefilled: string) {
   const [busy, setBusy] = useState(false);
   const code = codeIn(text);
 
+  /** Grows with everything that makes an older look worth nothing. */
+  const turn = useRef(0);
+  /** A code is being redeemed, which cannot be taken back: what comes of it is always shown. */
+  const redeeming = useRef(false);
+
+  /** Another text: whatever was looked up was of the one before. */
+  const enter = useCallback((next: string) => {
+    setText(next);
+    if (redeeming.current) return;
+    turn.current += 1;
+    setBusy(false);
+    setStep({ at: "code" });
+  }, []);
+
   // A link that comes in later starts anew.
   useEffect(() => {
-    if (!prefilled) return;
-    setText(prefilled);
-    setStep({ at: "code" });
-  }, [prefilled]);
+    if (prefilled) enter(prefilled);
+  }, [prefilled, enter]);
 
   useEffect(() => {
     setChecked(null);
@@ -54,20 +67,25 @@ export function useEnroll(prefilled: string) {
   }, [host, code]);
 
   const attempt = async (act: () => Promise<Step>) => {
+    turn.current += 1;
+    const mine = turn.current;
+    const end = (next: Step) => {
+      if (turn.current !== mine) return;
+      setBusy(false);
+      setStep(next);
+    };
     setBusy(true);
     try {
-      setStep(await act());
+      end(await act());
     } catch (caught) {
       const error = caught as ShellFailure;
-      setStep({ at: isKeychain(error) ? "keychain" : "refused", error });
-    } finally {
-      setBusy(false);
+      end({ at: isKeychain(error) ? "keychain" : "refused", error });
     }
   };
 
   return {
     text,
-    setText,
+    setText: enter,
     checked,
     step,
     busy,
@@ -75,19 +93,21 @@ export function useEnroll(prefilled: string) {
     look: () =>
       attempt(async () => {
         await host.probeKeychain();
-        return { at: "confirm", details: await host.inspectCode(code) };
+        return { at: "confirm", code, details: await host.inspectCode(code) };
       }),
-    /** Redeems the code for the school that was shown. */
-    redeem: (details: CodeDetails) =>
+    /** Redeems the code that was looked up, for the school that was shown. */
+    redeem: ({ code: shown, details }: Extract<Step, { at: "confirm" }>) =>
       attempt(async () => {
-        const enrolled = await host.redeemCode(code, details.schoolSourcedId);
-        void refresh(client, ["ReceiverService", "SchoolLinkService"]);
-        return { at: "done", enrolled };
+        redeeming.current = true;
+        try {
+          const enrolled = await host.redeemCode(shown, details.schoolSourcedId);
+          void refresh(client, ["ReceiverService", "SchoolLinkService"]);
+          return { at: "done", enrolled };
+        } finally {
+          redeeming.current = false;
+        }
       }),
     back: () => setStep({ at: "code" }),
-    anew: () => {
-      setText("");
-      setStep({ at: "code" });
-    },
+    anew: () => enter(""),
   };
 }

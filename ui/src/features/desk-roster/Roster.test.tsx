@@ -207,3 +207,55 @@ test("a student who arrives while the roster is open is shown by itself", async 
   arrived = true;
   expect(await screen.findByText("Nguyễn", {}, { timeout: 20_000 })).toBeVisible();
 });
+
+/** A receiver whose roster and numbers a test changes. */
+function changing(students: object[]) {
+  const base = schoolAnswers().calls?.["ReceiverService/GetStatus"];
+  const now = { students, status: {} as Partial<Status> };
+  const calls = {
+    ...history,
+    "ReceiverService/GetStatus": (request: object) => ({ ...(base?.(request) as Status), ...now.status }),
+    "ReceiverService/ListStudents": ({ search }: { search: string }) => ({
+      students: now.students.filter((student) => JSON.stringify(student).includes(search)),
+      nextPageToken: "",
+    }),
+  };
+  return { now, calls };
+}
+
+test("a student who leaves while the panel is open is gone from it", async () => {
+  const { now, calls } = changing([STUDENT]);
+  const { user } = openSchool("/roster", { calls });
+  await user.click(await screen.findByText("S-7"));
+  const panel = await screen.findByRole("complementary", { name: "Student" });
+  expect(within(panel).getByRole("heading", { name: "José Nguyễn" })).toBeVisible();
+  // The withdrawal came late and filled a gap: the highest sequence is what it was.
+  Object.assign(now, { students: [], status: { contiguousSequence: "639" } });
+  expect(await within(panel).findByText(/no longer at this school/, {}, { timeout: 12_000 })).toBeVisible();
+  for (const personal of ["José", "Nguyễn", "40021", "jose@old.example"]) {
+    expect(document.body.textContent).not.toContain(personal);
+  }
+  await expectAccessible();
+}, 15_000);
+
+test("a student who changes while the panel is open is shown as held now", async () => {
+  const { now, calls } = changing([STUDENT]);
+  const { user } = openSchool("/roster", { calls });
+  await user.click(await screen.findByText("S-7"));
+  const panel = await screen.findByRole("complementary", { name: "Student" });
+  const changed = { ...STUDENT, version: "4", familyName: "Tran", json: STUDENT.json.replace("Nguyễn", "Tran") };
+  Object.assign(now, { students: [changed], status: { lastVerifiedAt: "2026-11-26T12:00:00Z" } });
+  expect(await within(panel).findByRole("heading", { name: "José Tran" }, { timeout: 12_000 })).toBeVisible();
+  expect(panel).not.toHaveTextContent("Nguyễn");
+}, 15_000);
+
+test("a search that hides the open student does not make them gone", async () => {
+  const { calls } = changing([STUDENT, { ...STUDENT, sourcedId: "S-8", familyName: "Abel" }]);
+  const { user } = openSchool("/roster", { calls });
+  await user.click(await screen.findByText("S-7"));
+  await user.type(screen.getByLabelText("Name, student number or id"), "Abel");
+  await waitFor(() => expect(within(screen.getByRole("grid")).queryByText("S-7")).toBeNull());
+  const panel = screen.getByRole("complementary", { name: "Student" });
+  expect(await within(panel).findByRole("heading", { name: "José Nguyễn" })).toBeVisible();
+  expect(within(panel).queryByText(/no longer at this school/)).toBeNull();
+});

@@ -14,7 +14,7 @@ import { Personal } from "@/components/personal";
 import { SidePanel } from "@/components/SidePanel";
 import { Empty, EmptyFilter, Loaded } from "@/components/states";
 import { Time } from "@/components/time";
-import type { RosterStudent } from "@/gen/rollcall/school/v1/receiver";
+import type { RosterStudent, Status } from "@/gen/rollcall/school/v1/receiver";
 import { useHost } from "@/shell/context";
 import type { ShellFailure } from "@/shell/host";
 import { recordOf } from "./record";
@@ -29,11 +29,12 @@ export default function Roster() {
   const navigate = useNavigate();
   const [search, setSearch] = useState("");
   const rested = useRested(search.trim(), REST_MS);
-  const [open, setOpen] = useState<RosterStudent | null>(null);
+  /** Only who it is: what is shown of them is always what is held now. */
+  const [open, setOpen] = useState<string | null>(null);
   const status = useReceiverStatus();
   const pages = usePages("ReceiverService/ListStudents", { pageSize: 200, search: rested });
   const students = useDeferredValue(pages.data?.pages.flatMap((page) => page.students) ?? []);
-  useFollow(status.data?.highestSequence);
+  useFollow(status.data);
   const exporting = useExport(status.data?.schoolSourcedId ?? "school");
   const count = status.data?.students;
   const columns = useMemo(() => columnsOf(t), [t]);
@@ -86,8 +87,8 @@ export default function Roster() {
               rowKey={(row) => row.sourcedId}
               columns={columns}
               totalRows={pages.hasNextPage ? (rested || count === undefined ? -1 : count + 1) : undefined}
-              openKey={open?.sourcedId ?? null}
-              onOpen={setOpen}
+              openKey={open}
+              onOpen={(row) => setOpen(row.sourcedId)}
               copyText={(row) => row.sourcedId}
               onNearEnd={() => {
                 if (pages.hasNextPage && !pages.isFetchingNextPage) void pages.fetchNextPage();
@@ -96,19 +97,58 @@ export default function Roster() {
             />
           )}
         </Loaded>
-        {open && (
-          <SidePanel
-            key={open.sourcedId}
-            label={t("panel.label")}
-            title={<Personal>{`${open.givenName} ${open.familyName}`}</Personal>}
-            onClose={() => setOpen(null)}
-          >
-            <StudentPanel student={open} />
-          </SidePanel>
-        )}
+        {open !== null && <OpenStudent key={open} sourcedId={open} listed={students} onClose={() => setOpen(null)} />}
       </div>
     </Page>
   );
+}
+
+/** The student of a row, as held now; who has left is said to have left, and nothing else of them is kept in view. */
+function OpenStudent({
+  sourcedId,
+  listed,
+  onClose,
+}: {
+  sourcedId: string;
+  listed: RosterStudent[];
+  onClose: () => void;
+}) {
+  const { t } = useTranslation("deskRoster");
+  const { student, query } = useStudent(sourcedId, listed);
+  return (
+    <SidePanel
+      label={t("panel.label")}
+      title={student ? <Personal>{`${student.givenName} ${student.familyName}`}</Personal> : <code>{sourcedId}</code>}
+      onClose={onClose}
+    >
+      {student ? (
+        <StudentPanel student={student} />
+      ) : (
+        <Loaded query={query as never}>{() => <Empty text={t("panel.gone")} />}</Loaded>
+      )}
+    </SidePanel>
+  );
+}
+
+/** From the list; a student whom another search hides from it is looked for by the id before they count as gone. */
+function useStudent(sourcedId: string, listed: RosterStudent[]) {
+  const find = (students: RosterStudent[]) => students.find((held) => held.sourcedId === sourcedId);
+  const inList = find(listed);
+  const look = usePages(
+    "ReceiverService/ListStudents",
+    { pageSize: 1_000, search: sourcedId },
+    { enabled: inList === undefined },
+  );
+  const student = inList ?? find(look.data?.pages.flatMap((page) => page.students) ?? []);
+  const { hasNextPage, isFetching, isError, fetchNextPage } = look;
+  // An id may be a part of many others.
+  const goOn = !student && hasNextPage && !isFetching && !isError;
+  useEffect(() => {
+    if (goOn) void fetchNextPage();
+  }, [goOn, fetchNextPage]);
+  // Before the last page nobody is gone.
+  const data = hasNextPage ? undefined : look.data;
+  return { student, query: { ...look, data, isPending: data === undefined && !isError } };
 }
 
 type Words = ReturnType<typeof useTranslation<"deskRoster">>["t"];
@@ -145,14 +185,17 @@ function columnsOf(t: Words): Column<RosterStudent>[] {
   ];
 }
 
-/** The list and an open history follow what arrives: they are read again for each new sequence. */
-function useFollow(sequence: string | undefined) {
+/** The list and what is open follow what arrives: they are read again whenever the receiver tells of a change. */
+function useFollow(status: Status | undefined) {
   const client = useQueryClient();
+  // The highest sequence alone misses a gap that closes: what fills it has a lower number.
+  const told =
+    status && [status.highestSequence, status.contiguousSequence, status.lastVerifiedAt, status.students].join(" ");
   useEffect(() => {
-    if (sequence !== undefined) {
+    if (told !== undefined) {
       void refresh(client, ["ReceiverService/ListStudents", "ReceiverService/ListStudentHistory"]);
     }
-  }, [client, sequence]);
+  }, [client, told]);
 }
 
 function useRested<T>(value: T, ms: number): T {

@@ -307,6 +307,52 @@ test("a provider that is further says so, and that is no green", async () => {
   expect(screen.queryByText(/^In sync at/)).toBeNull();
 });
 
+test("a provider that has given out less than has arrived here is no green, and says what to do", async () => {
+  openSchool("/", { calls: connection({}, { headSequence: "12" }), streams: quiet });
+  expect(await screen.findByText(/^Sequence 640 has arrived here, but .* its last one is 12\./)).toHaveTextContent(
+    /Call your provider and tell them both numbers/,
+  );
+  expect(screen.getByText("Unknown")).toBeVisible();
+  expect(screen.queryByText(/^In sync at/)).toBeNull();
+  await expectAccessible();
+});
+
+test("what arrives after the provider was asked raises no doubt", async () => {
+  let sequence = "640";
+  openSchool("/", {
+    streams: quiet,
+    calls: {
+      ...connection({}, { headSequence: "640" }),
+      "ReceiverService/GetStatus": () => ({
+        ...answer("ReceiverService/GetStatus"),
+        contiguousSequence: sequence,
+        highestSequence: sequence,
+      }),
+    },
+  });
+  await screen.findByText(/^In sync at/);
+  sequence = "641";
+  expect(await screen.findByText(/Up to sequence 641, nothing missing/, {}, { timeout: 8_000 })).toBeVisible();
+  expect(screen.getByText(/^In sync at/)).toBeVisible();
+});
+
+const nothing = status({ contiguousSequence: "0", highestSequence: "0", students: 0 });
+
+test.each([
+  ["CONNECTION_STATE_NOT_CONNECTED", "no address or no secret is set there"],
+  ["CONNECTION_STATE_ENROLLING", "an enrollment is under way"],
+  ["CONNECTION_STATE_COMPROMISED", "a code was used by two parties"],
+])("nothing was sent yet over a connection that is %s: that is no green", async (state, words) => {
+  openSchool("/", { calls: { ...nothing, ...connection({ state }, { headSequence: "0" }) }, streams: quiet });
+  expect(await screen.findByText(new RegExp(`has sent nothing to this school yet: ${words}`))).toBeVisible();
+  expect(screen.queryByText(/^In sync at/)).toBeNull();
+});
+
+test("a connection that is well and has nothing to send is in sync", async () => {
+  openSchool("/", { calls: { ...nothing, ...connection({}, { headSequence: "0" }) }, streams: quiet });
+  expect(await screen.findByText(/^In sync at/)).toBeVisible();
+});
+
 test("a status that cannot be read is an error with its code, and is read again", async () => {
   let broken = true;
   const { user } = openSchool("/", {

@@ -13,7 +13,7 @@ import { Alerts } from "./Alerts";
 import { CatchUp } from "./CatchUp";
 import { Chain } from "./Chain";
 import { CheckPanel } from "./CheckPanel";
-import { providerAlarm, syncOf } from "./chain";
+import { type Asked, providerAlarm, syncOf } from "./chain";
 import { SecretProblem } from "./SecretProblem";
 import { SyncBadge } from "./SyncBadge";
 import { useCheck } from "./useCheck";
@@ -96,9 +96,13 @@ export default function Status() {
             data.enrolled && (
               <Holdings
                 status={data}
-                head={connection.data?.headSequence}
-                askedAt={connection.dataUpdatedAt}
-                reached={provider === "connected" && !connection.isError}
+                asked={{
+                  head: connection.data?.headSequence,
+                  heldBefore: connection.data?.heldBefore,
+                  state: connection.data?.connection?.state,
+                  at: connection.dataUpdatedAt,
+                  reached: provider === "connected" && !connection.isError,
+                }}
               />
             )
           }
@@ -109,17 +113,7 @@ export default function Status() {
 }
 
 /** What this school holds, and whether that is everything. */
-function Holdings({
-  status,
-  head,
-  askedAt,
-  reached,
-}: {
-  status: ReceiverStatus;
-  head?: string;
-  askedAt: number;
-  reached: boolean;
-}) {
+function Holdings({ status, asked }: { status: ReceiverStatus; asked: Asked }) {
   const { t } = useTranslation("deskStatus");
   const gaps = useCall(
     "ReceiverService/ListGaps",
@@ -130,7 +124,7 @@ function Holdings({
   const place = useSecretPlace(status.secretStore);
   return (
     <>
-      <SyncBadge sync={syncOf(status, missing, head, askedAt, reached)} />
+      <SyncBadge sync={syncOf(status, missing, asked)} />
       <div className="grid grid-cols-1 gap-3 md:grid-cols-3">
         <Figure
           name={t("figure.students")}
@@ -154,7 +148,11 @@ function Holdings({
           <div className="text-label text-text-3">{t("figure.secretHint", { place })}</div>
         </div>
       </div>
-      <CatchUp contiguous={status.contiguousSequence} head={reached ? head : undefined} school={status.schoolName} />
+      <CatchUp
+        contiguous={status.contiguousSequence}
+        head={asked.reached ? asked.head : undefined}
+        school={status.schoolName}
+      />
     </>
   );
 }

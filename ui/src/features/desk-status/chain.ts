@@ -64,28 +64,55 @@ export function eventHealth({ receiver, status, unread, newest }: Known): Health
   return status.lastVerifiedAt ? "ok" : "warn";
 }
 
+/** Connections over which nothing goes out before something changes at the provider. */
+const UNSENT = [
+  "CONNECTION_STATE_NOT_CONNECTED",
+  "CONNECTION_STATE_ENROLLING",
+  "CONNECTION_STATE_COMPROMISED",
+] as const;
+
 /** Whether this school has every message; green only where the provider said so, at a time. */
 export type Sync =
   | { kind: "in_sync"; sequence: string; at: number }
   | { kind: "behind"; sequence: string; head: string }
   | { kind: "gaps"; sequence: string; missing: number }
-  | { kind: "unknown"; sequence: string; at: number };
+  | { kind: "unknown"; sequence: string; at: number }
+  /** The provider has given out less than is here: the two do not speak of the same school, or one was set back. */
+  | { kind: "ahead"; sequence: string; head: string }
+  /** Nothing was given out yet, so there is nothing to be in sync with. */
+  | { kind: "unsent"; state: (typeof UNSENT)[number] };
 
-/**
- * `missing` counts the gaps; without it, their span is taken. `head` is the provider's highest sequence as of `askedAt`,
- * which is only believed while the provider is `reached`.
- */
-export function syncOf(
-  status: Status,
-  missing: number | undefined,
-  head: string | undefined,
-  askedAt: number,
-  reached: boolean,
-): Sync {
+/** What the provider said, and when. */
+export interface Asked {
+  /** Its highest sequence; absent before the first answer. */
+  head?: string;
+  /** The highest sequence that was known to be here before it was asked. */
+  heldBefore?: string;
+  state?: string;
+  at: number;
+  /** It can be believed now. */
+  reached: boolean;
+}
+
+/** `missing` counts the gaps; without it, their span is taken. */
+export function syncOf(status: Status, missing: number | undefined, asked: Asked): Sync {
   const sequence = status.contiguousSequence;
-  const span = Number(status.highestSequence) - Number(sequence);
+  const held = Number(sequence);
+  const span = Number(status.highestSequence) - held;
+  const { at, reached } = asked;
+  if (asked.head === undefined || !reached) {
+    return span > 0 ? { kind: "gaps", sequence, missing: missing || span } : { kind: "unknown", sequence, at };
+  }
+  const head = Number(asked.head);
+  // Before the gaps: numbers of two counts have no gaps between them.
+  if (asked.heldBefore !== undefined && head < Number(asked.heldBefore)) {
+    return { kind: "ahead", sequence: status.highestSequence, head: asked.head };
+  }
   if (span > 0) return { kind: "gaps", sequence, missing: missing || span };
-  if (head === undefined || !reached) return { kind: "unknown", sequence, at: askedAt };
-  if (Number(head) > Number(sequence)) return { kind: "behind", sequence, head };
-  return { kind: "in_sync", sequence, at: askedAt };
+  if (head > held) return { kind: "behind", sequence, head: asked.head };
+  // Something arrived since; only where it is known that it was not here before, the answer still counts.
+  if (head < held && asked.heldBefore === undefined) return { kind: "unknown", sequence, at };
+  const unsent = UNSENT.find((state) => state === asked.state);
+  if (unsent && head === 0 && held === 0) return { kind: "unsent", state: unsent };
+  return { kind: "in_sync", sequence, at };
 }

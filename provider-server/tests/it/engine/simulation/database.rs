@@ -140,9 +140,13 @@ impl World {
                 school.probe_wait_ms = update.probe_wait_ms;
             }
             school.last_delivered_ms = school.last_delivered_ms.max(update.last_delivered_ms);
-            if update.gone && school.state == ConnectionState::Active {
-                (school.state, school.version) = (ConnectionState::Held, school.version + 1);
-                self.commit(Committed::Connection(update.school));
+            match update.gone {
+                Some(version) if school.state == ConnectionState::Active && school.version == version => {
+                    (school.state, school.version) = (ConnectionState::Held, school.version + 1);
+                    self.commit(Committed::Connection(update.school));
+                }
+                Some(_) => self.commit(Committed::Reload(update.school)),
+                None => {}
             }
         }
         lost
