@@ -120,6 +120,8 @@ async fn a_sync_that_fails_keeps_no_other_school_waiting_and_is_tried_again() {
     for school in &schools {
         test.activate(*school).await;
     }
+    // What woke it for the activations: from here on it looks by itself.
+    test.store.shared().sync_wake.notified().await;
     let stop = CancellationToken::new();
     let worker = tokio::spawn(sync::run(test.store.clone(), stop.clone()));
     let next = async |test: &mut TestStore| loop {

@@ -186,7 +186,10 @@ export interface SignatureCheck {
 export interface CheckSignatureResponse {
   verified: boolean;
   checks: SignatureCheck[];
-  /** reserialized_json, trailing_newline, bom, charset, gzip, other_key, expired_key, proxy_rewrite, altered, none */
+  /**
+   * reserialized_json, trailing_newline, bom, charset, gzip, other_key, expired_key, proxy_rewrite, altered,
+   * missing_headers, none
+   */
   likelyCause: string;
   /** What to do, in words. */
   advice: string;
