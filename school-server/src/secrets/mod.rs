@@ -241,6 +241,7 @@ impl SecretStore {
             Self::Credential(_) | Self::Env => Err(StoreError::ReadOnly(self.name())),
         }
     }
+
     fn delete(&self, name: &str) -> Result<(), StoreError> {
         match self {
             Self::Keychain { keychain, instance } => Ok(keychain.delete(&format!("{instance}/{name}"))?),
